@@ -1,0 +1,255 @@
+import { z } from 'zod';
+
+/**
+ * Every input and output of the contract. Types are inferred from the schemas;
+ * on the wire a time is an ISO 8601 string in UTC and a duration is in seconds.
+ */
+
+/** The roles that are always there. A host application may declare more. */
+export const builtInRoles = ['user', 'admin'] as const;
+export type BuiltInRole = (typeof builtInRoles)[number];
+
+/** Input strings are refused whole when they cannot be stored and compared faithfully. */
+function isFaithful(value: string): boolean {
+  return value.isWellFormed() && !value.includes('\0');
+}
+
+const faithfulString = z
+  .string()
+  .refine(isFaithful, 'NUL characters and unpaired surrogates are not allowed');
+
+/** E-mail address, ASCII, at most 254 characters (RFC 5321 §4.5.3.1.3), folded to lower case. */
+export const emailSchema = z.string().trim().max(254).pipe(z.email().toLowerCase());
+
+/** 2 to 32 of `a-z 0-9 . _ -`, beginning with a letter or digit, folded to lower case. */
+export const usernameSchema = z
+  .string()
+  .max(32)
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]+$/)
+  .toLowerCase();
+
+/** Display name: 1 to 100 characters, no control or direction-changing characters. */
+export const nameSchema = faithfulString
+  .trim()
+  .min(1)
+  .max(100)
+  .regex(/^[^\p{Cc}\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]*$/u)
+  .normalize('NFC');
+
+/**
+ * A password as typed: every character counts, spaces too; normalised to NFC.
+ * How long and how strong a new one must be is decided by the password policy.
+ */
+export const passwordSchema = faithfulString.min(1).max(1024).normalize('NFC');
+
+const idSchema = z.uuid().toLowerCase();
+const timeSchema = z.iso.datetime();
+const refreshTokenSchema = z.string().min(1).max(512);
+
+/** `auth.register` */
+export const registerInput = z.strictObject({
+  email: emailSchema,
+  password: passwordSchema,
+  username: usernameSchema.optional(),
+  name: nameSchema.optional(),
+});
+export type RegisterInput = z.infer<typeof registerInput>;
+
+/** `auth.login`: by e-mail address or by username. */
+export const loginInput = z.union([
+  z.strictObject({ email: emailSchema, password: passwordSchema }),
+  z.strictObject({ username: usernameSchema, password: passwordSchema }),
+]);
+export type LoginInput = z.infer<typeof loginInput>;
+
+/** `auth.refresh`: the token is absent in cookie mode. */
+export const refreshInput = z.strictObject({ refreshToken: refreshTokenSchema.optional() });
+export type RefreshInput = z.infer<typeof refreshInput>;
+
+/** `auth.logout`: by refresh token, else by bearer token, else by cookie. */
+export const logoutInput = z
+  .strictObject({ refreshToken: refreshTokenSchema.optional() })
+  .optional();
+export type LogoutInput = z.infer<typeof logoutInput>;
+
+/** `user.update`: what is absent stays; `null` clears. */
+export const updateUserInput = z.strictObject({
+  name: nameSchema.nullable().optional(),
+  username: usernameSchema.nullable().optional(),
+});
+export type UpdateUserInput = z.infer<typeof updateUserInput>;
+
+/** `user.changePassword` */
+export const changePasswordInput = z.strictObject({
+  currentPassword: passwordSchema,
+  newPassword: passwordSchema,
+});
+export type ChangePasswordInput = z.infer<typeof changePasswordInput>;
+
+/** `user.delete` */
+export const deleteUserInput = z.strictObject({ password: passwordSchema });
+export type DeleteUserInput = z.infer<typeof deleteUserInput>;
+
+/** `session.revoke` */
+export const revokeSessionInput = z.strictObject({ sessionId: idSchema });
+export type RevokeSessionInput = z.infer<typeof revokeSessionInput>;
+
+/** `admin.getUser`, `admin.disableUser`, `admin.enableUser`, `admin.revokeSessions` */
+export const userIdInput = z.strictObject({ userId: idSchema });
+export type UserIdInput = z.infer<typeof userIdInput>;
+
+export const userStatuses = ['active', 'disabled'] as const;
+export type UserStatus = (typeof userStatuses)[number];
+
+/** Page size: 1 to 100, 50 by default. */
+const limitSchema = z.int().min(1).max(100).default(50);
+/** Keyset cursor: the id of the last row of the page before. */
+const cursorSchema = idSchema.optional();
+
+/** `admin.listAuditEvents`: newest first. */
+export const listAuditEventsInput = z
+  .strictObject({
+    userId: idSchema.optional(),
+    type: z
+      .string()
+      .max(64)
+      .regex(/^[a-z_.]+$/)
+      .optional(),
+    limit: limitSchema,
+    cursor: cursorSchema,
+  })
+  .prefault({});
+export type ListAuditEventsInput = z.infer<typeof listAuditEventsInput>;
+
+/** A user as everybody allowed to see one sees it. */
+export interface User<Role extends string = BuiltInRole> {
+  id: string;
+  email: string;
+  emailVerified: boolean;
+  username: string | null;
+  name: string | null;
+  role: Role;
+  status: UserStatus;
+  createdAt: string;
+  updatedAt: string;
+}
+
+/** What a successful sign-in, registration or refresh answers. */
+export interface AuthResult<Role extends string = BuiltInRole> {
+  accessToken: string;
+  tokenType: 'Bearer';
+  /** Seconds until the access token expires. */
+  expiresIn: number;
+  /** `null` in cookie mode, where it travels in the cookie alone. */
+  refreshToken: string | null;
+  user: User<Role>;
+}
+
+export const sessionSchema = z.object({
+  id: z.string(),
+  createdAt: timeSchema,
+  lastSeenAt: timeSchema,
+  expiresAt: timeSchema,
+  ip: z.string().nullable(),
+  userAgent: z.string().nullable(),
+  current: z.boolean(),
+});
+/** A place where a user is signed in. */
+export type Session = z.infer<typeof sessionSchema>;
+
+export const auditEventSchema = z.object({
+  id: z.string(),
+  at: timeSchema,
+  type: z.string(),
+  actorId: z.string().nullable(),
+  userId: z.string().nullable(),
+  sessionId: z.string().nullable(),
+  ip: z.string().nullable(),
+  userAgent: z.string().nullable(),
+  detail: z.record(z.string(), z.unknown()),
+});
+/** One security event: who did what to whom, when, from where, and how it ended. */
+export type AuditEvent = z.infer<typeof auditEventSchema>;
+
+export const sessionListOutput = z.array(sessionSchema);
+export const revokedOutput = z.object({ revoked: z.boolean() });
+export const revokedCountOutput = z.object({ revoked: z.int() });
+export const deletedOutput = z.object({ deleted: z.literal(true) });
+export const auditPageOutput = z.object({
+  events: z.array(auditEventSchema),
+  nextCursor: z.string().nullable(),
+});
+export const rotatedKeysOutput = z.object({ activeKeyId: z.string() });
+
+/** The input of `admin.listUsers` for a given set of roles. */
+export interface ListUsersInput<Role extends string = BuiltInRole> {
+  search?: string | undefined;
+  role?: Role | undefined;
+  status?: UserStatus | undefined;
+  limit: number;
+  cursor?: string | undefined;
+}
+
+type RoleSchema<Role extends string> = z.ZodEnum<{ [R in Role]: R }>;
+
+/** The schemas that depend on which roles there are. */
+export interface RoleSchemas<Role extends string> {
+  readonly role: RoleSchema<Role>;
+  readonly user: z.ZodType<User<Role>, User<Role>>;
+  readonly authResult: z.ZodType<AuthResult<Role>, AuthResult<Role>>;
+  readonly setRoleInput: z.ZodType<
+    { userId: string; role: Role },
+    { userId: string; role: Role }
+  >;
+  readonly listUsersInput: z.ZodType<
+    ListUsersInput<Role>,
+    Partial<ListUsersInput<Role>> | undefined
+  >;
+  readonly userPage: z.ZodType<
+    { users: User<Role>[]; nextCursor: string | null },
+    { users: User<Role>[]; nextCursor: string | null }
+  >;
+}
+
+/**
+ * Makes the schemas that mention a role.
+ *
+ * @param roles every role there is, `user` and `admin` among them
+ */
+export function createRoleSchemas<Role extends string>(
+  roles: readonly Role[],
+): RoleSchemas<Role> {
+  const role = z.enum(roles);
+  const user = z.object({
+    id: z.string(),
+    email: z.string(),
+    emailVerified: z.boolean(),
+    username: z.string().nullable(),
+    name: z.string().nullable(),
+    role,
+    status: z.enum(userStatuses),
+    createdAt: timeSchema,
+    updatedAt: timeSchema,
+  });
+  const authResult = z.object({
+    accessToken: z.string(),
+    tokenType: z.literal('Bearer'),
+    expiresIn: z.int(),
+    refreshToken: z.string().nullable(),
+    user,
+  });
+  const setRoleInput = z.strictObject({ userId: idSchema, role });
+  const listUsersInput = z
+    .strictObject({
+      search: faithfulString.trim().max(100).normalize('NFC').optional(),
+      role: role.optional(),
+      status: z.enum(userStatuses).optional(),
+      limit: limitSchema,
+      cursor: cursorSchema,
+    })
+    .prefault({});
+  const userPage = z.object({ users: z.array(user), nextCursor: z.string().nullable() });
+  // The interfaces above say the same as these schemas; while `Role` is open
+  // the compiler cannot see it. schemas.test-d.ts holds the two together.
+  return { role, user, authResult, setRoleInput, listUsersInput, userPage } as unknown as RoleSchemas<Role>;
+}
