@@ -1,0 +1,51 @@
+import { LatchkeyError } from '../../shared/latchkey-error.ts';
+import type { UserRecord } from '../../shared/records.ts';
+import { createAuditEvent, type Actor } from '../audit/audit-event.ts';
+import { isImportableHash } from '../passwords/password-hasher.ts';
+import type { AccountParts } from './account-parts.ts';
+import { assertCreated, createUserRecord } from './register.ts';
+
+/** An account that an operator or the host application makes. */
+export interface NewAccount {
+  readonly email: string;
+  readonly username?: string | undefined;
+  readonly name?: string | undefined;
+  readonly role: string;
+  /** A password, or the bcrypt hash (`$2a$ $2b$ $2y$`) that another system kept of one. */
+  readonly secret: { readonly password: string } | { readonly bcryptHash: string };
+}
+
+/**
+ * Makes an account without signing it in.
+ *
+ * @param onlyFirstAdmin makes it only while there is no active admin; `null` is the answer otherwise
+ * @throws LatchkeyError `weak_password`, `email_taken`, `username_taken`, `overloaded`;
+ *   `invalid_input` when the hash is not a bcrypt hash of cost 4 to 15
+ */
+export async function createAccount(
+  { store, hasher, policy, runtime }: AccountParts,
+  account: NewAccount,
+  { actor, onlyFirstAdmin = false }: { actor: Actor; onlyFirstAdmin?: boolean },
+): Promise<UserRecord | null> {
+  const { secret } = account;
+  if ('password' in secret) {
+    policy.assertStrong(secret.password, [account.email, account.username, account.name]);
+  } else if (!isImportableHash(secret.bcryptHash)) {
+    throw new LatchkeyError('invalid_input');
+  }
+  const user = createUserRecord(runtime, account);
+  const outcome = await store.createUser({
+    user,
+    passwordHash: 'password' in secret ? await hasher.hash(secret.password) : secret.bcryptHash,
+    session: null,
+    onlyWithoutAdmin: onlyFirstAdmin,
+    event: createAuditEvent(runtime, 'user.created', {
+      actor,
+      userId: user.id,
+      detail: { role: user.role },
+    }),
+  });
+  if (outcome === 'admin_exists') return null;
+  assertCreated(outcome);
+  return user;
+}

@@ -1,0 +1,61 @@
+import { LatchkeyError } from '../../shared/latchkey-error.ts';
+import type { CredentialRecord, Origin } from '../../shared/records.ts';
+import { createAuditEvent, type Actor, type AuditEventType } from '../audit/audit-event.ts';
+import { networkOf } from '../limits/network-of.ts';
+import { strangerFrom, type AccountParts } from './account-parts.ts';
+
+/** A user whose password was just verified, with the hash that it was verified against. */
+export interface VerifiedCredential extends CredentialRecord {
+  readonly passwordHash: string;
+}
+
+/**
+ * Checks a password at the price of one hash, for every kind of wrong: nobody can
+ * tell an unknown user from a wrong password or a disabled account.
+ *
+ * @param accountKey what the account was called; counted under its id where there is one
+ * @throws LatchkeyError `invalid_credentials`, `rate_limited`, `overloaded`
+ */
+export async function verifyPassword(
+  parts: AccountParts,
+  attempt: {
+    readonly accountKey: string;
+    readonly credential: CredentialRecord | null;
+    readonly password: string;
+    readonly origin: Origin;
+    readonly failure: Extract<AuditEventType, 'sign_in.failed' | 'password_check.failed'>;
+    readonly actor?: Actor;
+  },
+): Promise<VerifiedCredential> {
+  const { hasher, limits, runtime, store } = parts;
+  const { credential, origin } = attempt;
+  const network = networkOf(origin.ip);
+  const account = credential?.user.id ?? attempt.accountKey;
+  await limits.consume('signInPerAddress', network);
+  await limits.consume('signInPerAccountAndAddress', `${account} ${network}`);
+  await limits.consume('signInPerAccount', account);
+
+  const matches = await hasher.verify(attempt.password, credential?.passwordHash ?? null);
+  const cause = findCause(credential, matches);
+  if (cause !== null || credential?.passwordHash == null) {
+    await store.recordAuditEvent(
+      createAuditEvent(runtime, attempt.failure, {
+        actor: attempt.actor ?? strangerFrom(origin),
+        userId: credential?.user.id ?? null,
+        detail: { cause },
+      }),
+    );
+    throw new LatchkeyError('invalid_credentials');
+  }
+  // A success was no guess. What strangers tried at this address stays counted.
+  await limits.refund('signInPerAccount', account);
+  await limits.clear('signInPerAccountAndAddress', `${account} ${network}`);
+  return { user: credential.user, passwordHash: credential.passwordHash };
+}
+
+function findCause(credential: CredentialRecord | null, matches: boolean): string | null {
+  if (!credential) return 'unknown_user';
+  if (credential.passwordHash === null) return 'no_password';
+  if (!matches) return 'wrong_password';
+  return credential.user.status === 'active' ? null : 'disabled';
+}

@@ -1,0 +1,116 @@
+import { createHmac } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+
+import { hash as bcryptHash, verify as bcryptVerify } from '@node-rs/bcrypt';
+import pLimit from 'p-limit';
+
+import { LatchkeyError } from '../../shared/latchkey-error.ts';
+
+/** Before a hash of our own kind: bcrypt over the peppered pre-hash, not over the password. */
+const pepperedPrefix = 'p1:';
+const bcryptForm = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/;
+/** A stored hash may not make the server work longer than this, whoever wrote it. */
+const maxStoredCost = 15;
+/** A hash that nothing matches, to spend the same time on. */
+const unmatchedDigest = 'LatchkeyNeverMatchesu'.padEnd(22, '.') + '.'.repeat(31);
+/** How many may wait for each hash under way: about five seconds of waiting at cost 12. */
+const waitingPerHash = 16;
+const retryAfterSeconds = 2;
+
+export interface PasswordHasher {
+  /** @throws LatchkeyError `overloaded` when too many hashes are waiting */
+  hash(password: string): Promise<string>;
+  /**
+   * Whether the password is the one that was hashed. Takes the time of one hash at
+   * the current cost, whatever was stored: nothing, an unreadable hash, a cheaper one.
+   *
+   * @throws LatchkeyError `overloaded` when too many hashes are waiting
+   */
+  verify(password: string, storedHash: string | null): Promise<boolean>;
+  /** Whether a hash that just verified should be replaced: plain bcrypt, or another cost. */
+  isOutdated(storedHash: string): boolean;
+}
+
+export interface PasswordHasherOptions {
+  /** bcrypt cost: the work is 2^cost rounds. */
+  readonly cost: number;
+  /** Secret that is mixed into each password and not kept in the database; 32 bytes. */
+  readonly pepper: Uint8Array;
+  /** Hashes under way at once; all processors but one by default. */
+  readonly concurrency?: number;
+}
+
+/**
+ * bcrypt behind a bounded queue that leaves a processor to everything else.
+ *
+ * A password is first made 44 characters by HMAC-SHA-256 under the pepper, so that
+ * neither bcrypt's limit of 72 bytes nor its way with NUL touches it.
+ */
+export function createPasswordHasher(options: PasswordHasherOptions): PasswordHasher {
+  const { cost, pepper } = options;
+  const concurrency = options.concurrency ?? Math.max(1, availableParallelism() - 1);
+  const queue = pLimit(concurrency);
+
+  function admit<T>(work: () => Promise<T>): Promise<T> {
+    if (queue.pendingCount >= concurrency * waitingPerHash) {
+      throw new LatchkeyError('overloaded', { retryAfterSeconds });
+    }
+    return queue(work);
+  }
+
+  function preHash(password: string): string {
+    return createHmac('sha256', pepper).update(password.normalize('NFC')).digest('base64');
+  }
+
+  async function spend(password: string, atCost: number): Promise<void> {
+    await bcryptVerify(password, bcryptOf(atCost, unmatchedDigest));
+  }
+
+  return {
+    hash: async (password) =>
+      admit(async () => pepperedPrefix + (await bcryptHash(preHash(password), { cost }))),
+
+    verify: async (password, storedHash) =>
+      admit(async () => {
+        const stored = readStored(storedHash);
+        const peppered = preHash(password);
+        if (!stored) {
+          await spend(peppered, cost);
+          return false;
+        }
+        const matches = await bcryptVerify(
+          stored.isPeppered ? peppered : password.normalize('NFC'),
+          stored.bcrypt,
+        );
+        // 2^c + (2^c + … + 2^(cost-1)) = 2^cost: a cheaper hash shows no more than an unknown user.
+        for (let extra = stored.cost; !matches && extra < cost; extra += 1) {
+          await spend(peppered, extra);
+        }
+        return matches;
+      }),
+
+    isOutdated(storedHash) {
+      const stored = readStored(storedHash);
+      return !stored?.isPeppered || stored.cost !== cost;
+    },
+  };
+}
+
+function bcryptOf(cost: number, saltAndDigest: string): string {
+  return `$2b$${String(cost).padStart(2, '0')}$${saltAndDigest}`;
+}
+
+function readStored(
+  stored: string | null,
+): { bcrypt: string; cost: number; isPeppered: boolean } | null {
+  if (stored === null) return null;
+  const isPeppered = stored.startsWith(pepperedPrefix);
+  const bcrypt = isPeppered ? stored.slice(pepperedPrefix.length) : stored;
+  const cost = Number(bcryptForm.exec(bcrypt)?.[1]);
+  return cost >= 4 && cost <= maxStoredCost ? { bcrypt, cost, isPeppered } : null;
+}
+
+/** True for a bcrypt hash as other systems write it, which a sign-in verifies and upgrades. */
+export function isImportableHash(hash: string): boolean {
+  return !hash.startsWith(pepperedPrefix) && readStored(hash) !== null;
+}

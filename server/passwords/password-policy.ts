@@ -1,0 +1,65 @@
+import { dictionary } from '@zxcvbn-ts/language-common';
+
+import { LatchkeyError } from '../../shared/latchkey-error.ts';
+import type { PasswordRule } from '../../shared/reasons.ts';
+
+/** At most this many characters, so that normalising and hashing stay cheap. */
+const maxLength = 256;
+/** What must be left of a password without the account's own words. */
+const minUnrelatedLength = 8;
+/** Shorter words stand in too many good passwords by chance. */
+const minWordLength = 4;
+const minDistinctCharacters = 5;
+
+/** Bounds of the configurable minimum (NIST SP 800-63B-4 §3.1.1.2). */
+export const minPasswordLengthBounds = { least: 8, most: 64, byDefault: 12 } as const;
+
+export interface PasswordPolicy {
+  /**
+   * @param ownWords what anybody knows of the account: address, username, name
+   * @throws LatchkeyError `weak_password` with the rule that was broken
+   */
+  assertStrong(password: string, ownWords: readonly (string | null | undefined)[]): void;
+}
+
+/** Length in code points, a list of common passwords, and the account's own words; no other rules. */
+export function createPasswordPolicy(minLength: number): PasswordPolicy {
+  const common = new Set(dictionary['passwords-common']);
+
+  function findBrokenRule(
+    password: string,
+    ownWords: readonly (string | null | undefined)[],
+  ): PasswordRule | null {
+    const length = [...password].length;
+    if (length < minLength) return 'too_short';
+    if (length > maxLength) return 'too_long';
+    const folded = password.toLowerCase();
+    if (common.has(folded) || common.has(stripEnds(folded))) return 'common';
+    if (new Set(folded).size < minDistinctCharacters) return 'common';
+    if (withoutWords(folded, ownWords).length < Math.min(minUnrelatedLength, length)) {
+      return 'personal';
+    }
+    return null;
+  }
+
+  return {
+    assertStrong(password, ownWords) {
+      const detail = findBrokenRule(password, ownWords);
+      if (detail) throw new LatchkeyError('weak_password', { detail });
+    },
+  };
+}
+
+/** `password2026!` is `password` to whoever guesses. */
+function stripEnds(folded: string): string {
+  return folded.replace(/^[^\p{L}]+|[^\p{L}]+$/gu, '');
+}
+
+function withoutWords(folded: string, ownWords: readonly (string | null | undefined)[]): string {
+  return ownWords
+    .flatMap((word) => [word ?? '', ...(word ?? '').split(/[\s@._-]+/)])
+    .map((word) => word.toLowerCase())
+    .filter((word) => word.length >= minWordLength)
+    .toSorted((a, b) => b.length - a.length)
+    .reduce((rest, word) => rest.replaceAll(word, ''), folded);
+}

@@ -1,0 +1,32 @@
+import { randomBytes } from 'node:crypto';
+
+import { V7Generator } from 'uuidv7';
+
+/**
+ * The one door through which time and randomness come in, so that a test can
+ * turn the clock and nothing else has to know.
+ */
+export interface Runtime {
+  /** Milliseconds since the Unix epoch. */
+  now(): number;
+  /** Bytes from the operating system's cryptographic generator. */
+  randomBytes(size: number): Buffer;
+  /** A UUID of version 7 (RFC 9562 §5.7): in order of creation within a process. */
+  newId(): string;
+  /** Resolves after about that many milliseconds; waiting keeps no process alive. */
+  delay(delayMs: number): Promise<void>;
+}
+
+/** Builds the runtime of the operating system. `now` may be replaced to turn the clock. */
+export function createRuntime(now: () => number = Date.now): Runtime {
+  const ids = new V7Generator();
+  return {
+    now,
+    randomBytes,
+    newId: () => ids.generateOrResetCore(now(), 10_000).toString(),
+    delay: (delayMs) =>
+      new Promise((resolve) => {
+        setTimeout(resolve, delayMs).unref();
+      }),
+  };
+}

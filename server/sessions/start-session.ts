@@ -1,0 +1,71 @@
+import type { Origin, SessionRecord, UserRecord } from '../../shared/records.ts';
+import type { SessionParts } from './session-parts.ts';
+
+/** Longer user agents are cut: they are shown to people, and nothing depends on them. */
+const maxUserAgentLength = 256;
+
+/** What a client gets to be signed in with. */
+export interface SignedIn {
+  readonly accessToken: string;
+  /** Seconds. */
+  readonly expiresIn: number;
+  readonly refreshToken: string;
+  /** When the refresh token stops working if it is never used; milliseconds since the epoch. */
+  readonly refreshTokenExpiresAt: number;
+  readonly user: UserRecord;
+}
+
+/** A session that begins now. Its lifetimes are fixed here. */
+export function createSession(
+  { refreshTokens, runtime, sessionSettings }: SessionParts,
+  userId: string,
+  origin: Origin,
+): SessionRecord & { userId: string } {
+  const id = runtime.newId();
+  const now = runtime.now();
+  const expiresAt = now + sessionSettings.ttlMs;
+  return {
+    id,
+    userId,
+    counter: 0,
+    sealedTokenKey: refreshTokens.createTokenKey(id),
+    createdAt: now,
+    lastSeenAt: now,
+    rotatedAt: now,
+    expiresAt,
+    idleExpiresAt: Math.min(expiresAt, now + sessionSettings.idleTtlMs),
+    idleTtlMs: sessionSettings.idleTtlMs,
+    revokedAt: null,
+    ...trimOrigin(origin),
+  };
+}
+
+/** The tokens that fit a session as it stands in the store. */
+export async function issueTokens(
+  { accessTokens, refreshTokens, claimsOf }: SessionParts,
+  session: SessionRecord,
+  user: UserRecord,
+): Promise<SignedIn> {
+  const { token, expiresIn } = await accessTokens.issue(
+    {
+      userId: user.id,
+      sessionId: session.id,
+      role: user.role,
+      version: user.authorizationVersion,
+      custom: await claimsOf(user),
+    },
+    session.expiresAt,
+  );
+  return {
+    accessToken: token,
+    expiresIn,
+    refreshToken: refreshTokens.issue(session),
+    refreshTokenExpiresAt: session.idleExpiresAt,
+    user,
+  };
+}
+
+/** The part of an origin that is kept. */
+export function trimOrigin({ ip, userAgent }: Origin): Origin {
+  return { ip, userAgent: userAgent?.slice(0, maxUserAgentLength) ?? null };
+}

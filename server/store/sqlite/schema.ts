@@ -1,0 +1,90 @@
+import { sql } from 'drizzle-orm';
+import { blob, index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
+
+/** Tables on SQLite. Times are milliseconds since the Unix epoch. */
+
+export const users = sqliteTable(
+  'users',
+  {
+    id: text().primaryKey(),
+    email: text().notNull(),
+    emailVerified: integer('email_verified', { mode: 'boolean' }).notNull(),
+    username: text(),
+    name: text(),
+    role: text().notNull(),
+    status: text({ enum: ['active', 'disabled'] }).notNull(),
+    authorizationVersion: integer('authorization_version').notNull(),
+    passwordHash: text('password_hash'),
+    // SQLite folds ASCII alone, so what is searched is folded before it is written.
+    searchText: text('search_text').notNull(),
+    createdAt: integer('created_at').notNull(),
+    updatedAt: integer('updated_at').notNull(),
+  },
+  (table) => [
+    uniqueIndex('users_email').on(table.email),
+    uniqueIndex('users_username').on(table.username),
+    index('users_role').on(table.role, table.id),
+  ],
+);
+
+export const sessions = sqliteTable(
+  'sessions',
+  {
+    id: text().primaryKey(),
+    // A deleted user's sessions stay, without the user, to answer that they have ended.
+    userId: text('user_id').references(() => users.id, { onDelete: 'set null' }),
+    counter: integer().notNull(),
+    sealedTokenKey: blob('sealed_token_key', { mode: 'buffer' }).notNull(),
+    createdAt: integer('created_at').notNull(),
+    lastSeenAt: integer('last_seen_at').notNull(),
+    rotatedAt: integer('rotated_at').notNull(),
+    expiresAt: integer('expires_at').notNull(),
+    idleExpiresAt: integer('idle_expires_at').notNull(),
+    idleTtlMs: integer('idle_ttl_ms').notNull(),
+    revokedAt: integer('revoked_at'),
+    ip: text(),
+    userAgent: text('user_agent'),
+  },
+  (table) => [
+    index('sessions_by_user').on(table.userId, table.id),
+    index('sessions_by_expiry').on(table.expiresAt),
+  ],
+);
+
+export const signingKeys = sqliteTable(
+  'signing_keys',
+  {
+    id: text().primaryKey(),
+    algorithm: text().notNull(),
+    status: text({ enum: ['next', 'active', 'retired'] }).notNull(),
+    publicJwk: text('public_jwk'),
+    sealedPrivateJwk: blob('sealed_private_jwk', { mode: 'buffer' }).notNull(),
+    createdAt: integer('created_at').notNull(),
+    retiredAt: integer('retired_at'),
+  },
+  (table) => [
+    // However many processes rotate at once, one key signs and one waits.
+    uniqueIndex('signing_keys_one_in_service')
+      .on(table.status)
+      .where(sql`${table.status} <> 'retired'`),
+  ],
+);
+
+export const auditEvents = sqliteTable(
+  'audit_events',
+  {
+    id: text().primaryKey(),
+    at: integer().notNull(),
+    type: text().notNull(),
+    actorId: text('actor_id'),
+    userId: text('user_id'),
+    sessionId: text('session_id'),
+    ip: text(),
+    userAgent: text('user_agent'),
+    detail: text({ mode: 'json' }).$type<Readonly<Record<string, unknown>>>().notNull(),
+  },
+  (table) => [
+    index('audit_events_by_user').on(table.userId, table.id),
+    index('audit_events_by_type').on(table.type, table.id),
+  ],
+);

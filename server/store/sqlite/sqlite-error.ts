@@ -1,0 +1,14 @@
+import { DrizzleQueryError } from 'drizzle-orm/errors';
+
+/** SQLite's result code, such as `SQLITE_BUSY`, wherever it stands in a chain of causes. */
+export function sqliteCodeOf(error: unknown): string | null {
+  const cause = error instanceof DrizzleQueryError ? error.cause : error;
+  if (!(cause instanceof Error) || !('code' in cause)) return null;
+  return typeof cause.code === 'string' && cause.code.startsWith('SQLITE_') ? cause.code : null;
+}
+
+/** True when another connection holds the lock that was wanted. */
+export function isBusy(error: unknown): boolean {
+  const code = sqliteCodeOf(error);
+  return code !== null && (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED'));
+}

@@ -1,0 +1,549 @@
+import type Database from 'better-sqlite3';
+import { and, desc, eq, exists, inArray, isNull, lt, ne, sql, type SQL } from 'drizzle-orm';
+import { drizzle } from 'drizzle-orm/better-sqlite3';
+
+import { LatchkeyError } from '../../../shared/latchkey-error.ts';
+import type {
+  AuditRecord,
+  CredentialRecord,
+  SigningKeyRecord,
+  UserRecord,
+} from '../../../shared/records.ts';
+import type { Runtime } from '../../runtime.ts';
+import type {
+  AuditQuery,
+  ChangePassword,
+  CreateUser,
+  CreateUserOutcome,
+  CredentialKey,
+  DeleteUser,
+  ReplaceSigningKeys,
+  RevokeSessions,
+  RotateOutcome,
+  RotateSession,
+  SessionWithUser,
+  SetRole,
+  SetStatus,
+  StartSession,
+  Store,
+  UpdateProfile,
+  UserQuery,
+} from '../store.ts';
+import { auditEvents, sessions, signingKeys, users } from './schema.ts';
+import { isBusy, sqliteCodeOf } from './sqlite-error.ts';
+
+/** How long a call waits for another process to let go of its lock. */
+const lockDeadlineMs = 2_000;
+const retryAfterSeconds = 1;
+
+const userColumns = {
+  id: users.id,
+  email: users.email,
+  emailVerified: users.emailVerified,
+  username: users.username,
+  name: users.name,
+  role: users.role,
+  status: users.status,
+  authorizationVersion: users.authorizationVersion,
+  createdAt: users.createdAt,
+  updatedAt: users.updatedAt,
+};
+
+/**
+ * The store on one SQLite file. Transactions are synchronous and begin with the
+ * write lock (`BEGIN IMMEDIATE`), so that nothing comes between a check and its act.
+ */
+export function createSqliteStore(database: Database.Database, runtime: Runtime): Store {
+  const db = drizzle(database);
+  const statements = prepareStatements(db);
+  const inTransaction = database.transaction((work: () => unknown) => work());
+
+  /** Runs synchronous work, again while another process holds the lock. */
+  async function run<T>(work: () => T): Promise<T> {
+    const deadline = runtime.now() + lockDeadlineMs;
+    for (;;) {
+      try {
+        return work();
+      } catch (error) {
+        const code = sqliteCodeOf(error);
+        if (code === null) throw error;
+        if (!isBusy(error) || runtime.now() >= deadline) {
+          throw new LatchkeyError('overloaded', { retryAfterSeconds, cause: { code } });
+        }
+      }
+      await runtime.delay(5 + (runtime.randomBytes(1)[0] ?? 0) / 16);
+    }
+  }
+
+  function write<T>(work: () => T): Promise<T> {
+    // better-sqlite3 types the result of a transaction by the function that it was made with.
+    return run(() => inTransaction.immediate(work) as T);
+  }
+
+  function record(event: AuditRecord): void {
+    statements.insertAuditEvent.run({ ...event });
+  }
+
+  function userById(userId: string): UserRecord | undefined {
+    return statements.userById.get({ id: userId });
+  }
+
+  function isLastAdmin(user: UserRecord): boolean {
+    if (user.role !== 'admin' || user.status !== 'active') return false;
+    return statements.otherActiveAdmin.get({ id: user.id }) === undefined;
+  }
+
+  function revoke(which: SQL | undefined, at: number): string[] {
+    return db
+      .update(sessions)
+      .set({ revokedAt: at })
+      .where(and(which, isNull(sessions.revokedAt)))
+      .returning({ id: sessions.id, endsAt: sessions.idleExpiresAt })
+      .all()
+      .filter((session) => session.endsAt > at)
+      .map((session) => session.id);
+  }
+
+  function endOldestSessions(userId: string, maxSessions: number, at: number): void {
+    const beyond = statements.sessionsBeyond.all({ userId, now: at, maxSessions });
+    if (beyond.length > 0) {
+      revoke(
+        inArray(
+          sessions.id,
+          beyond.map((session) => session.id),
+        ),
+        at,
+      );
+    }
+  }
+
+  return {
+    createUser: ({ user, passwordHash, session, event, onlyWithoutAdmin }: CreateUser) =>
+      write((): CreateUserOutcome => {
+        if (onlyWithoutAdmin === true && statements.otherActiveAdmin.get({ id: '' })) {
+          return 'admin_exists';
+        }
+        if (statements.credentialByEmail.get({ email: user.email })) return 'email_taken';
+        if (
+          user.username !== null &&
+          statements.credentialByUsername.get({ username: user.username })
+        ) {
+          return 'username_taken';
+        }
+        db.insert(users)
+          .values({ ...user, passwordHash, searchText: searchTextOf(user) })
+          .run();
+        if (session) statements.insertSession.run({ ...session });
+        record(event);
+        return 'created';
+      }),
+
+    findUser: (userId) => run(() => userById(userId) ?? null),
+
+    findCredential: (key: CredentialKey) =>
+      run((): CredentialRecord | null => {
+        const row =
+          'email' in key
+            ? statements.credentialByEmail.get({ email: key.email })
+            : 'username' in key
+              ? statements.credentialByUsername.get({ username: key.username })
+              : statements.credentialById.get({ id: key.userId });
+        return row ?? null;
+      }),
+
+    listUsers: ({ search, role, status, limit, cursor }: UserQuery) =>
+      run(() =>
+        db
+          .select(userColumns)
+          .from(users)
+          .where(
+            and(
+              search === undefined || search === ''
+                ? undefined
+                : sql`instr(${users.searchText}, ${foldForSearch(search)}) > 0`,
+              role === undefined ? undefined : eq(users.role, role),
+              status === undefined ? undefined : eq(users.status, status),
+              cursor === undefined ? undefined : lt(users.id, cursor),
+            ),
+          )
+          .orderBy(desc(users.id))
+          .limit(limit)
+          .all(),
+      ),
+
+    updateProfile: ({ userId, name, username, at, event }: UpdateProfile) =>
+      write((): UserRecord | 'not_found' | 'username_taken' => {
+        const user = userById(userId);
+        if (!user) return 'not_found';
+        const changed: UserRecord = {
+          ...user,
+          name: name === undefined ? user.name : name,
+          username: username === undefined ? user.username : username,
+          updatedAt: at,
+        };
+        if (changed.username !== null && changed.username !== user.username) {
+          const holder = statements.credentialByUsername.get({ username: changed.username });
+          if (holder) return 'username_taken';
+        }
+        db.update(users)
+          .set({ ...changed, searchText: searchTextOf(changed) })
+          .where(eq(users.id, userId))
+          .run();
+        record(event);
+        return changed;
+      }),
+
+    upgradePasswordHash: ({ userId, from, to }) =>
+      write(() => {
+        db.update(users)
+          .set({ passwordHash: to })
+          .where(and(eq(users.id, userId), eq(users.passwordHash, from)))
+          .run();
+      }),
+
+    changePassword: ({ userId, from, to, sessionId, sealedTokenKey, at, event }: ChangePassword) =>
+      write((): 'changed' | 'outdated' => {
+        const rekeyed = db
+          .update(sessions)
+          .set({ sealedTokenKey: Buffer.from(sealedTokenKey), counter: 0, rotatedAt: at })
+          .where(
+            and(
+              eq(sessions.id, sessionId),
+              eq(sessions.userId, userId),
+              isNull(sessions.revokedAt),
+              exists(
+                db
+                  .select({ id: users.id })
+                  .from(users)
+                  .where(
+                    and(
+                      eq(users.id, userId),
+                      eq(users.passwordHash, from),
+                      eq(users.status, 'active'),
+                    ),
+                  ),
+              ),
+            ),
+          )
+          .run();
+        if (rekeyed.changes === 0) return 'outdated';
+        db.update(users)
+          .set({ passwordHash: to, updatedAt: at })
+          .where(eq(users.id, userId))
+          .run();
+        revoke(and(eq(sessions.userId, userId), ne(sessions.id, sessionId)), at);
+        record(event);
+        return 'changed';
+      }),
+
+    setRole: ({ userId, role, at, event }: SetRole) =>
+      write((): UserRecord | 'not_found' | 'last_admin' => {
+        const user = userById(userId);
+        if (!user) return 'not_found';
+        if (user.role === role) return user;
+        if (isLastAdmin(user)) return 'last_admin';
+        const changed: UserRecord = {
+          ...user,
+          role,
+          authorizationVersion: user.authorizationVersion + 1,
+          updatedAt: at,
+        };
+        db.update(users).set(changed).where(eq(users.id, userId)).run();
+        record(event);
+        return changed;
+      }),
+
+    setStatus: ({ userId, status, at, event }: SetStatus) =>
+      write((): UserRecord | 'not_found' | 'last_admin' => {
+        const user = userById(userId);
+        if (!user) return 'not_found';
+        if (user.status === status) return user;
+        if (isLastAdmin(user)) return 'last_admin';
+        const changed: UserRecord = { ...user, status, updatedAt: at };
+        db.update(users).set(changed).where(eq(users.id, userId)).run();
+        if (status === 'disabled') revoke(eq(sessions.userId, userId), at);
+        record(event);
+        return changed;
+      }),
+
+    deleteUser: ({ userId, passwordHash, at, event }: DeleteUser) =>
+      write((): 'deleted' | 'outdated' | 'last_admin' => {
+        const credential = statements.credentialById.get({ id: userId });
+        if (!credential || credential.passwordHash !== passwordHash) return 'outdated';
+        if (isLastAdmin(credential.user)) return 'last_admin';
+        revoke(eq(sessions.userId, userId), at);
+        // What is left of a session says that it has ended, not whose it was.
+        db.update(sessions)
+          .set({ ip: null, userAgent: null })
+          .where(eq(sessions.userId, userId))
+          .run();
+        db.delete(users).where(eq(users.id, userId)).run();
+        record(event);
+        return 'deleted';
+      }),
+
+    startSession: ({ session, passwordHash, maxSessions, event }: StartSession) =>
+      write((): UserRecord | null => {
+        const credential = statements.credentialById.get({ id: session.userId });
+        if (credential?.passwordHash !== passwordHash) return null;
+        if (credential.user.status !== 'active') return null;
+        statements.insertSession.run({ ...session });
+        endOldestSessions(session.userId, maxSessions, session.createdAt);
+        record(event);
+        return credential.user;
+      }),
+
+    findSession: (sessionId) =>
+      run((): SessionWithUser | null => statements.sessionWithUser.get({ id: sessionId }) ?? null),
+
+    listSessions: (userId, now) =>
+      run(() =>
+        db
+          .select()
+          .from(sessions)
+          .where(and(eq(sessions.userId, userId), isNull(sessions.revokedAt), isUnexpired(now)))
+          .orderBy(desc(sessions.id))
+          .all(),
+      ),
+
+    rotateSession: ({ sessionId, counter, now, graceMs, origin, ...command }: RotateSession) =>
+      write((): RotateOutcome => {
+        const sealedTokenKey = Buffer.from(command.sealedTokenKey);
+        const rotated = statements.rotateSession.get({
+          id: sessionId,
+          counter,
+          sealedTokenKey,
+          now,
+          ip: origin.ip,
+          userAgent: origin.userAgent,
+        });
+        const found = statements.sessionWithUser.get({ id: sessionId });
+        if (!found?.session.sealedTokenKey.equals(sealedTokenKey)) return { kind: 'unknown' };
+        const { session, user } = found;
+        if (rotated && user) return { kind: 'rotated', session, user };
+        if (session.revokedAt !== null || user === null) return { kind: 'revoked' };
+        if (session.idleExpiresAt <= now || session.expiresAt <= now) return { kind: 'expired' };
+        // Both ways round: a clock that is set back must not hold the grace open.
+        const isInGrace = Math.abs(now - session.rotatedAt) <= graceMs;
+        if (session.counter === counter + 1 && isInGrace) {
+          return { kind: 'repeated', session, user };
+        }
+        revoke(eq(sessions.id, sessionId), now);
+        record(command.reuseEvent);
+        return { kind: 'reused' };
+      }),
+
+    revokeSessions: ({ which, at, event }: RevokeSessions) =>
+      write(() => {
+        const meant =
+          'sessionId' in which
+            ? and(
+                eq(sessions.id, which.sessionId),
+                which.ofUserId === undefined ? undefined : eq(sessions.userId, which.ofUserId),
+              )
+            : and(
+                eq(sessions.userId, which.userId),
+                which.exceptSessionId === undefined
+                  ? undefined
+                  : ne(sessions.id, which.exceptSessionId),
+              );
+        const revoked = revoke(meant, at).length;
+        if (revoked > 0) record(event(revoked));
+        return revoked;
+      }),
+
+    pruneSessions: ({ before, limit }) =>
+      write(() => {
+        const ended = db
+          .select({ id: sessions.id })
+          .from(sessions)
+          .where(lt(sessions.expiresAt, before))
+          .limit(limit);
+        return db.delete(sessions).where(inArray(sessions.id, ended)).run().changes;
+      }),
+
+    listSigningKeys: () =>
+      run((): SigningKeyRecord[] => db.select().from(signingKeys).orderBy(signingKeys.id).all()),
+
+    replaceSigningKeys: ({ expectedActiveId, active, next, at, event }: ReplaceSigningKeys) =>
+      write(() => {
+        const inService = db
+          .select({ id: signingKeys.id })
+          .from(signingKeys)
+          .where(eq(signingKeys.status, 'active'))
+          .get();
+        if ((inService?.id ?? null) !== expectedActiveId) return false;
+        db.update(signingKeys)
+          .set({ status: 'retired', retiredAt: at })
+          .where(and(ne(signingKeys.status, 'retired'), ne(signingKeys.id, active.id)))
+          .run();
+        for (const key of [active, next]) {
+          const values = { ...key, sealedPrivateJwk: Buffer.from(key.sealedPrivateJwk) };
+          db.insert(signingKeys)
+            .values(values)
+            .onConflictDoUpdate({ target: signingKeys.id, set: { status: key.status } })
+            .run();
+        }
+        record(event);
+        return true;
+      }),
+
+    pruneSigningKeys: (before) =>
+      write(() => {
+        db.delete(signingKeys)
+          .where(and(eq(signingKeys.status, 'retired'), lt(signingKeys.retiredAt, before)))
+          .run();
+      }),
+
+    recordAuditEvent: (event) => write(() => record(event)),
+
+    listAuditEvents: ({ userId, type, limit, cursor }: AuditQuery) =>
+      run(() =>
+        db
+          .select()
+          .from(auditEvents)
+          .where(
+            and(
+              userId === undefined ? undefined : eq(auditEvents.userId, userId),
+              type === undefined ? undefined : eq(auditEvents.type, type),
+              cursor === undefined ? undefined : lt(auditEvents.id, cursor),
+            ),
+          )
+          .orderBy(desc(auditEvents.id))
+          .limit(limit)
+          .all(),
+      ),
+
+    ping: () =>
+      run(() => {
+        db.select({ id: signingKeys.id }).from(signingKeys).limit(1).get();
+      }),
+
+    close: async () => {
+      database.close();
+    },
+  };
+}
+
+function isUnexpired(now: number | SQL.Aliased | ReturnType<typeof sql.placeholder>): SQL {
+  return sql`${sessions.expiresAt} > ${now} AND ${sessions.idleExpiresAt} > ${now}`;
+}
+
+function foldForSearch(text: string): string {
+  return text.normalize('NFC').toLowerCase();
+}
+
+function searchTextOf({ email, username, name }: UserRecord): string {
+  return foldForSearch([email, username ?? '', name ?? ''].join('\n'));
+}
+
+/** The statements of the ways in which most calls go, compiled once. */
+// oxlint-disable-next-line explicit-module-boundary-types -- drizzle infers what each statement takes and gives
+function prepareStatements(db: ReturnType<typeof drizzle>) {
+  const credentials = () =>
+    db.select({ user: userColumns, passwordHash: users.passwordHash }).from(users);
+  const now = sql.placeholder('now');
+  return {
+    userById: db
+      .select(userColumns)
+      .from(users)
+      .where(eq(users.id, sql.placeholder('id')))
+      .prepare(),
+    credentialById: credentials()
+      .where(eq(users.id, sql.placeholder('id')))
+      .prepare(),
+    credentialByEmail: credentials()
+      .where(eq(users.email, sql.placeholder('email')))
+      .prepare(),
+    credentialByUsername: credentials()
+      .where(eq(users.username, sql.placeholder('username')))
+      .prepare(),
+    otherActiveAdmin: db
+      .select({ id: users.id })
+      .from(users)
+      .where(
+        and(
+          eq(users.role, 'admin'),
+          eq(users.status, 'active'),
+          ne(users.id, sql.placeholder('id')),
+        ),
+      )
+      .limit(1)
+      .prepare(),
+    insertSession: db
+      .insert(sessions)
+      .values({
+        id: sql.placeholder('id'),
+        userId: sql.placeholder('userId'),
+        counter: sql.placeholder('counter'),
+        sealedTokenKey: sql.placeholder('sealedTokenKey'),
+        createdAt: sql.placeholder('createdAt'),
+        lastSeenAt: sql.placeholder('lastSeenAt'),
+        rotatedAt: sql.placeholder('rotatedAt'),
+        expiresAt: sql.placeholder('expiresAt'),
+        idleExpiresAt: sql.placeholder('idleExpiresAt'),
+        idleTtlMs: sql.placeholder('idleTtlMs'),
+        revokedAt: sql.placeholder('revokedAt'),
+        ip: sql.placeholder('ip'),
+        userAgent: sql.placeholder('userAgent'),
+      })
+      .prepare(),
+    sessionWithUser: db
+      .select({ session: sessions, user: userColumns })
+      .from(sessions)
+      .leftJoin(users, eq(users.id, sessions.userId))
+      .where(eq(sessions.id, sql.placeholder('id')))
+      .prepare(),
+    // The one statement that decides a refresh: of any number that present the
+    // same token at once, one changes the row.
+    rotateSession: db
+      .update(sessions)
+      .set({
+        counter: sql`${sessions.counter} + 1`,
+        rotatedAt: sql`${now}`,
+        lastSeenAt: sql`${now}`,
+        idleExpiresAt: sql`min(${sessions.expiresAt}, ${now} + ${sessions.idleTtlMs})`,
+        ip: sql`${sql.placeholder('ip')}`,
+        userAgent: sql`${sql.placeholder('userAgent')}`,
+      })
+      .where(
+        and(
+          eq(sessions.id, sql.placeholder('id')),
+          eq(sessions.counter, sql.placeholder('counter')),
+          eq(sessions.sealedTokenKey, sql.placeholder('sealedTokenKey')),
+          isNull(sessions.revokedAt),
+          isUnexpired(now),
+        ),
+      )
+      .returning({ id: sessions.id })
+      .prepare(),
+    sessionsBeyond: db
+      .select({ id: sessions.id })
+      .from(sessions)
+      .where(
+        and(
+          eq(sessions.userId, sql.placeholder('userId')),
+          isNull(sessions.revokedAt),
+          isUnexpired(now),
+        ),
+      )
+      .orderBy(desc(sessions.id))
+      .limit(-1)
+      .offset(sql.placeholder('maxSessions'))
+      .prepare(),
+    insertAuditEvent: db
+      .insert(auditEvents)
+      .values({
+        id: sql.placeholder('id'),
+        at: sql.placeholder('at'),
+        type: sql.placeholder('type'),
+        actorId: sql.placeholder('actorId'),
+        userId: sql.placeholder('userId'),
+        sessionId: sql.placeholder('sessionId'),
+        ip: sql.placeholder('ip'),
+        userAgent: sql.placeholder('userAgent'),
+        detail: sql.placeholder('detail'),
+      })
+      .prepare(),
+  };
+}
