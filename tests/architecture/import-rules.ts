@@ -1,0 +1,213 @@
+import type { Source, SourceImport } from './read-sources.ts';
+
+/** `shared`, `client`, a folder of the server, or a file at its top: `server/store`, `server/latchkey`. */
+type Part = string;
+
+const rules: readonly Part[] = ['server/accounts', 'server/sessions'];
+const services: readonly Part[] = [
+  'server/store',
+  'server/tokens',
+  'server/passwords',
+  'server/limits',
+  'server/audit',
+];
+
+/** The error of a wrong set-up: thrown by every part, so it stands apart from the settings. */
+const configurationError = 'server/config/configuration-error';
+
+/** What everything in the server may import. */
+const ground: readonly Part[] = ['shared', 'server/runtime', configurationError];
+
+/**
+ * Which parts a part may import, beside itself: the way of a call, from the outside in.
+ * What is not listed is not allowed, so that a new folder needs a decision here.
+ */
+const allowed: Readonly<Record<Part, readonly Part[]>> = {
+  shared: [],
+  client: ['shared'],
+  'server/runtime': [],
+  [configurationError]: [],
+  'server/store': ground,
+  'server/tokens': ground,
+  'server/passwords': ground,
+  'server/limits': ground,
+  'server/audit': ground,
+  // Settings take their bounds from the parts that they set.
+  'server/config': [...ground, ...services],
+  'server/sessions': [...ground, ...services],
+  'server/accounts': [...ground, ...services, 'server/sessions'],
+  'server/logger': [...ground, 'server/config'],
+  'server/trpc': [...ground, ...services, ...rules, 'server/logger'],
+  'server/routers': [...ground, ...services, ...rules, 'server/logger', 'server/trpc'],
+  'server/http': [
+    ...ground,
+    ...services,
+    ...rules,
+    'server/config',
+    'server/logger',
+    'server/trpc',
+    'server/routers',
+  ],
+};
+const inner: readonly Part[] = Object.keys(allowed).filter((part) => part !== 'client');
+const outermost: Readonly<Record<Part, readonly Part[]>> = {
+  'server/latchkey': inner,
+  'server/index': [...inner, 'server/latchkey'],
+  'server/main': [...inner, 'server/latchkey'],
+  'server/cli': [...inner, 'server/latchkey', 'server/main'],
+  'server/testing': [...inner, 'server/latchkey', 'server/index', 'client'],
+};
+const mayImport: Readonly<Record<Part, readonly Part[]>> = { ...allowed, ...outermost };
+
+const edge: readonly Part[] = ['server/http', ...Object.keys(outermost)];
+
+/**
+ * The only homes of a package, or of one entry of it: to change the library is to change these
+ * and nothing else.
+ */
+const homes: Readonly<Record<string, readonly Part[]>> = {
+  jose: ['server/tokens'],
+  '@node-rs/bcrypt': ['server/passwords'],
+  '@zxcvbn-ts/language-common': ['server/passwords'],
+  'drizzle-orm': ['server/store'],
+  'better-sqlite3': ['server/store'],
+  'rate-limiter-flexible': ['server/limits'],
+  '@trpc/server': [
+    'server/trpc',
+    'server/routers',
+    'server/http',
+    'server/latchkey',
+    'server/index',
+    'server/testing',
+  ],
+  '@trpc/server/observable': ['client', 'server/testing'],
+  '@trpc/client': ['client', 'server/testing'],
+  zod: ['shared', 'server/config', 'server/cli'],
+  uuidv7: ['server/runtime'],
+  pino: ['server/logger'],
+  citty: ['server/cli'],
+  '@clack/prompts': ['server/cli'],
+  'node:http': edge,
+  'node:http2': edge,
+  'node:https': edge,
+  // Its own name leads to the built package, not to the sources.
+  latchkey: [],
+};
+
+/** The only doors of time and randomness, so that a test can turn the clock. */
+const doors: readonly string[] = ['server/runtime.ts', 'client/runtime.ts'];
+/** What only a door may use; of node:crypto everything that draws randomness. */
+const guarded = new Set([
+  'Date.now',
+  'new Date()',
+  'Math.random',
+  'performance.now',
+  'crypto.randomUUID',
+  'crypto.getRandomValues',
+  'randomBytes',
+  'randomFill',
+  'randomFillSync',
+  'randomInt',
+  'randomUUID',
+]);
+/** A draft's file name has to be free, and nothing else of it matters. */
+const excused: readonly string[] = ['client/file-storage.ts'];
+
+function partOf(path: string): Part {
+  if (path === `${configurationError}.ts`) return configurationError;
+  const [top = '', second = ''] = path.split('/');
+  return top === 'server' ? `${top}/${second.replace(/\.ts$/, '')}` : top;
+}
+
+function isOurs(target: string): boolean {
+  return target.endsWith('.ts');
+}
+
+/** Imports that go against the direction in which parts may know each other. */
+export function findWrongDirections(imports: readonly SourceImport[]): string[] {
+  return imports.flatMap((entry) => {
+    if (!isOurs(entry.target)) return [];
+    const from = partOf(entry.file);
+    const to = partOf(entry.target);
+    if (from === to || mayImport[from]?.includes(to)) return [];
+    if (to.startsWith('server/') && isTypeForClient(entry)) return [];
+    return [`${where(entry)} imports ${entry.target}, but ${describeAllowed(from)}.`];
+  });
+}
+
+/** A client knows the types of the router it talks to, and nothing else of a server. */
+function isTypeForClient({ file, typeOnly }: SourceImport): boolean {
+  return typeOnly && partOf(file) === 'client';
+}
+
+function describeAllowed(part: Part): string {
+  const list = mayImport[part];
+  if (list === undefined) return `${part} has no rule yet: decide what it may import`;
+  if (part === 'client') return `client may import only shared, and types of the server`;
+  return `${part} may import ${list.length === 0 ? 'nothing of ours' : `only ${list.join(', ')}`}`;
+}
+
+/** `@trpc/server/http` → `@trpc/server`. */
+function packageOf(target: string): string {
+  return target.split('/', target.startsWith('@') ? 2 : 1).join('/');
+}
+
+/** Packages used outside their homes. */
+export function findStrayPackages(imports: readonly SourceImport[]): string[] {
+  return imports.flatMap((entry) => {
+    const home = homes[entry.target] ?? homes[packageOf(entry.target)];
+    if (home === undefined || home.includes(partOf(entry.file))) return [];
+    if (packageOf(entry.target) === '@trpc/server' && isTypeForClient(entry)) return [];
+    const wanted = home.length === 0 ? 'no source file' : `only ${home.join(', ')}`;
+    return [`${where(entry)} imports ${entry.target}, but ${wanted} may.`];
+  });
+}
+
+/**
+ * Files that import each other in a ring. Types are left out: between parts the table above
+ * allows no ring, and types of one part that refer to each other cost no load order.
+ */
+export function findRings(imports: readonly SourceImport[]): string[] {
+  const atRunTime = imports.filter(({ target, typeOnly }) => isOurs(target) && !typeOnly);
+  const edges = atRunTime.map(({ file, target }) => ({ from: file, to: target }));
+  return findLoops(edges).map((ring) => `These files import each other in a ring: ${ring}.`);
+}
+
+/** The same for the table of what may be imported. */
+export function findRingsOfRules(): string[] {
+  const edges = Object.entries(mayImport).flatMap(([from, list]) =>
+    list.map((to) => ({ from, to })),
+  );
+  return findLoops(edges).map((ring) => `These parts may import each other in a ring: ${ring}.`);
+}
+
+/** The shortest way from each node back to itself, each loop named once. */
+function findLoops(edges: readonly { from: string; to: string }[]): string[] {
+  const next = Map.groupBy(edges, ({ from }) => from);
+  const loops = new Map<string, string>();
+  for (const start of next.keys()) {
+    const ways: string[][] = [[start]];
+    const seen = new Set<string>();
+    for (const way of ways) {
+      for (const { to } of next.get(way.at(-1) ?? '') ?? []) {
+        const files = way.toSorted().join();
+        if (to === start && !loops.has(files)) loops.set(files, [...way, start].join(' → '));
+        if (to !== start && !seen.has(to)) ways.push([...way, to]);
+        seen.add(to);
+      }
+    }
+  }
+  return [...loops.values()];
+}
+
+/** Places that read the clock or draw randomness beside the doors. */
+export function findSideDoors(sources: readonly Source[]): string[] {
+  return sources
+    .filter(({ file }) => !doors.includes(file) && !excused.includes(file))
+    .flatMap(({ uses }) => uses.filter(({ name }) => guarded.has(name)))
+    .map((use) => `${where(use)} uses ${use.name}, but only ${doors.join(', ')} may.`);
+}
+
+function where({ file, line }: { file: string; line: number }): string {
+  return `${file}:${line}`;
+}
