@@ -99,7 +99,7 @@ test.each([
   'const now = Date.now();',
   'const now = new Date();',
   'const chance = Math.random();',
-  'const id = crypto.randomUUID();',
+  'const id = globalThis.crypto.randomUUID();',
   "import { randomBytes } from 'node:crypto';",
 ])('%s is refused outside the door', (line) => {
   expect(findSideDoors([parseSource('server/tokens/x.ts', line)])).toHaveLength(1);

@@ -82,9 +82,10 @@ export function parseSource(file: string, text: string): Source {
       addImport(source.value, start, true);
     },
     MemberExpression({ object, property, start }) {
-      if (object.type === 'Identifier' && property.type === 'Identifier') {
-        uses.push({ file, line: lineAt(start), name: `${object.name}.${property.name}` });
-      }
+      // The last name counts: `globalThis.crypto.randomUUID` is `crypto.randomUUID`.
+      const owner = object.type === 'MemberExpression' ? object.property : object;
+      if (owner.type !== 'Identifier' || property.type !== 'Identifier') return;
+      uses.push({ file, line: lineAt(start), name: `${owner.name}.${property.name}` });
     },
     NewExpression({ callee, arguments: args, start }) {
       if (callee.type === 'Identifier' && callee.name === 'Date' && args.length === 0) {
