@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-
 import { V7Generator } from 'uuidv7';
 
 /**
@@ -13,8 +12,10 @@ export interface Runtime {
   randomBytes(size: number): Buffer;
   /** A UUID of version 7 (RFC 9562 §5.7): in order of creation within a process. */
   newId(): string;
-  /** Resolves after about that many milliseconds; waiting keeps no process alive. */
+  /** Resolves after about that many milliseconds. */
   delay(delayMs: number): Promise<void>;
+  /** Calls again and again until the returned function is called; keeps no process alive. */
+  every(intervalMs: number, work: () => void): () => void;
 }
 
 /** Builds the runtime of the operating system. `now` may be replaced to turn the clock. */
@@ -26,7 +27,11 @@ export function createRuntime(now: () => number = Date.now): Runtime {
     newId: () => ids.generateOrResetCore(now(), 10_000).toString(),
     delay: (delayMs) =>
       new Promise((resolve) => {
-        setTimeout(resolve, delayMs).unref();
+        setTimeout(resolve, delayMs);
       }),
+    every: (intervalMs, work) => {
+      const timer = setInterval(work, intervalMs).unref();
+      return () => clearInterval(timer);
+    },
   };
 }

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 
+import { LatchkeyError, type InputIssue } from './latchkey-error.ts';
+
 /**
  * Every input and output of the contract. Types are inferred from the schemas;
  * on the wire a time is an ISO 8601 string in UTC and a duration is in seconds.
@@ -192,15 +194,21 @@ export interface ListUsersInput<Role extends string = BuiltInRole> {
 
 type RoleSchema<Role extends string> = z.ZodEnum<{ [R in Role]: R }>;
 
+/** An account that an operator or the host application makes; `user` unless it says otherwise. */
+export interface NewAccountInput<Role extends string> {
+  email: string;
+  username?: string | undefined;
+  name?: string | undefined;
+  role?: Role | undefined;
+}
+
 /** The schemas that depend on which roles there are. */
 export interface RoleSchemas<Role extends string> {
   readonly role: RoleSchema<Role>;
   readonly user: z.ZodType<User<Role>, User<Role>>;
   readonly authResult: z.ZodType<AuthResult<Role>, AuthResult<Role>>;
-  readonly setRoleInput: z.ZodType<
-    { userId: string; role: Role },
-    { userId: string; role: Role }
-  >;
+  readonly setRoleInput: z.ZodType<{ userId: string; role: Role }, { userId: string; role: Role }>;
+  readonly newAccount: z.ZodType<NewAccountInput<Role>, NewAccountInput<Role>>;
   readonly listUsersInput: z.ZodType<
     ListUsersInput<Role>,
     Partial<ListUsersInput<Role>> | undefined
@@ -216,9 +224,7 @@ export interface RoleSchemas<Role extends string> {
  *
  * @param roles every role there is, `user` and `admin` among them
  */
-export function createRoleSchemas<Role extends string>(
-  roles: readonly Role[],
-): RoleSchemas<Role> {
+export function createRoleSchemas<Role extends string>(roles: readonly Role[]): RoleSchemas<Role> {
   const role = z.enum(roles);
   const user = z.object({
     id: z.string(),
@@ -239,6 +245,12 @@ export function createRoleSchemas<Role extends string>(
     user,
   });
   const setRoleInput = z.strictObject({ userId: idSchema, role });
+  const newAccount = z.strictObject({
+    email: emailSchema,
+    username: usernameSchema.optional(),
+    name: nameSchema.optional(),
+    role: role.optional(),
+  });
   const listUsersInput = z
     .strictObject({
       search: faithfulString.trim().max(100).normalize('NFC').optional(),
@@ -251,5 +263,21 @@ export function createRoleSchemas<Role extends string>(
   const userPage = z.object({ users: z.array(user), nextCursor: z.string().nullable() });
   // The interfaces above say the same as these schemas; while `Role` is open
   // the compiler cannot see it. schemas.test-d.ts holds the two together.
-  return { role, user, authResult, setRoleInput, listUsersInput, userPage } as unknown as RoleSchemas<Role>;
+  const schemas = { role, user, authResult, setRoleInput, newAccount, listUsersInput, userPage };
+  return schemas as unknown as RoleSchemas<Role>;
+}
+
+/**
+ * Reads an input that comes from elsewhere than a procedure.
+ *
+ * @throws LatchkeyError `invalid_input` with what is wrong
+ */
+export function readInput<T>(schema: z.ZodType<T>, input: unknown): T {
+  const parsed = schema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  throw new LatchkeyError('invalid_input', { issues: parsed.error.issues.map(toInputIssue) });
+}
+
+function toInputIssue({ path, code, message }: z.core.$ZodIssue): InputIssue {
+  return { path: path.filter((part) => typeof part !== 'symbol'), code, message };
 }

@@ -1,9 +1,8 @@
 import type { Origin } from '../../shared/records.ts';
+import type { Actor } from '../audit/audit-event.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { PasswordHasher } from '../passwords/password-hasher.ts';
 import type { PasswordPolicy } from '../passwords/password-policy.ts';
-import type { Actor } from '../audit/audit-event.ts';
-import type { Principal } from '../sessions/authenticate.ts';
 import type { SessionParts } from '../sessions/session-parts.ts';
 
 /** What the rules about accounts work with. */
@@ -13,9 +12,10 @@ export interface AccountParts extends SessionParts {
   readonly limits: Limits;
 }
 
-/** A signed-in user, from where the call comes. */
-export function actorOf({ user, session }: Principal, origin: Origin): Actor {
-  return { ...origin, userId: user.id, sessionId: session.id };
+/** A signed-in user in a session, and from where the call comes. */
+export interface SignedInActor extends Actor {
+  readonly userId: string;
+  readonly sessionId: string;
 }
 
 /** Somebody who is not signed in, from where the call comes. */

@@ -2,9 +2,9 @@ import { LatchkeyError } from '../../shared/latchkey-error.ts';
 import type { UserRecord } from '../../shared/records.ts';
 import type { UserStatus } from '../../shared/schemas.ts';
 import { createAuditEvent, type Actor } from '../audit/audit-event.ts';
+import type { Runtime } from '../runtime.ts';
 import { revokeSessions } from '../sessions/revoke-sessions.ts';
 import type { Store } from '../store/store.ts';
-import type { Runtime } from '../runtime.ts';
 
 /** What the admin's rules work with. */
 export interface AdminParts {

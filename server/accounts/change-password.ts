@@ -1,10 +1,8 @@
 import { LatchkeyError } from '../../shared/latchkey-error.ts';
-import type { Origin } from '../../shared/records.ts';
 import type { ChangePasswordInput } from '../../shared/schemas.ts';
 import { createAuditEvent } from '../audit/audit-event.ts';
-import type { Principal } from '../sessions/authenticate.ts';
 import { issueTokens, type SignedIn } from '../sessions/start-session.ts';
-import { actorOf, type AccountParts } from './account-parts.ts';
+import type { AccountParts, SignedInActor } from './account-parts.ts';
 import { verifyPassword } from './verify-password.ts';
 
 /**
@@ -16,34 +14,33 @@ import { verifyPassword } from './verify-password.ts';
  */
 export async function changePassword(
   parts: AccountParts,
-  principal: Principal,
-  { currentPassword, newPassword, origin }: ChangePasswordInput & { origin: Origin },
+  actor: SignedInActor,
+  { currentPassword, newPassword }: ChangePasswordInput,
 ): Promise<SignedIn> {
   const { store, hasher, policy, refreshTokens, runtime } = parts;
-  const { user, session } = principal;
-  const actor = actorOf(principal, origin);
-  const { passwordHash } = await verifyPassword(parts, {
-    accountKey: user.id,
-    credential: await store.findCredential({ userId: user.id }),
+  const { userId, sessionId } = actor;
+  const { user, passwordHash } = await verifyPassword(parts, {
+    accountKey: userId,
+    credential: await store.findCredential({ userId }),
     password: currentPassword,
-    origin,
+    origin: actor,
     failure: 'password_check.failed',
     actor,
   });
   policy.assertStrong(newPassword, [user.email, user.username, user.name]);
-  const sealedTokenKey = refreshTokens.createTokenKey(session.id);
+  const sealedTokenKey = refreshTokens.createTokenKey(sessionId);
   const outcome = await store.changePassword({
-    userId: user.id,
+    userId,
     from: passwordHash,
     to: await hasher.hash(newPassword),
-    sessionId: session.id,
+    sessionId,
     sealedTokenKey,
     at: runtime.now(),
     event: createAuditEvent(runtime, 'user.password_changed', { actor }),
   });
   // The session has ended, or the password was changed elsewhere, while hashes were computed.
   if (outcome === 'outdated') throw new LatchkeyError('invalid_credentials');
-  const found = await store.findSession(session.id);
+  const found = await store.findSession(sessionId);
   if (!found?.user) throw new LatchkeyError('session_revoked');
   return issueTokens(parts, { ...found.session, sealedTokenKey, counter: 0 }, found.user);
 }

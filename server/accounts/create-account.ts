@@ -2,7 +2,8 @@ import { LatchkeyError } from '../../shared/latchkey-error.ts';
 import type { UserRecord } from '../../shared/records.ts';
 import { createAuditEvent, type Actor } from '../audit/audit-event.ts';
 import { isImportableHash } from '../passwords/password-hasher.ts';
-import type { AccountParts } from './account-parts.ts';
+import type { CreateUserOutcome } from '../store/store.ts';
+import { strangerFrom, type AccountParts } from './account-parts.ts';
 import { assertCreated, createUserRecord } from './register.ts';
 
 /** An account that an operator or the host application makes. */
@@ -18,15 +19,44 @@ export interface NewAccount {
 /**
  * Makes an account without signing it in.
  *
- * @param onlyFirstAdmin makes it only while there is no active admin; `null` is the answer otherwise
  * @throws LatchkeyError `weak_password`, `email_taken`, `username_taken`, `overloaded`;
  *   `invalid_input` when the hash is not a bcrypt hash of cost 4 to 15
  */
 export async function createAccount(
+  parts: AccountParts,
+  account: NewAccount,
+  actor: Actor,
+): Promise<UserRecord> {
+  const { user, outcome } = await insertAccount(parts, account, { actor, onlyWithoutAdmin: false });
+  assertCreated(outcome);
+  return user;
+}
+
+/**
+ * Makes the first admin, or does nothing where there is an active one.
+ *
+ * @returns the admin, or `null`
+ * @throws LatchkeyError `weak_password`, `email_taken`, `overloaded`
+ */
+export async function createFirstAdmin(
+  parts: AccountParts,
+  account: { readonly email: string; readonly password: string },
+): Promise<UserRecord | null> {
+  const { user, outcome } = await insertAccount(
+    parts,
+    { email: account.email, role: 'admin', secret: { password: account.password } },
+    { actor: strangerFrom({ ip: null, userAgent: null }), onlyWithoutAdmin: true },
+  );
+  if (outcome === 'admin_exists') return null;
+  assertCreated(outcome);
+  return user;
+}
+
+async function insertAccount(
   { store, hasher, policy, runtime }: AccountParts,
   account: NewAccount,
-  { actor, onlyFirstAdmin = false }: { actor: Actor; onlyFirstAdmin?: boolean },
-): Promise<UserRecord | null> {
+  { actor, onlyWithoutAdmin }: { actor: Actor; onlyWithoutAdmin: boolean },
+): Promise<{ user: UserRecord; outcome: CreateUserOutcome }> {
   const { secret } = account;
   if ('password' in secret) {
     policy.assertStrong(secret.password, [account.email, account.username, account.name]);
@@ -38,14 +68,12 @@ export async function createAccount(
     user,
     passwordHash: 'password' in secret ? await hasher.hash(secret.password) : secret.bcryptHash,
     session: null,
-    onlyWithoutAdmin: onlyFirstAdmin,
+    onlyWithoutAdmin,
     event: createAuditEvent(runtime, 'user.created', {
       actor,
       userId: user.id,
       detail: { role: user.role },
     }),
   });
-  if (outcome === 'admin_exists') return null;
-  assertCreated(outcome);
-  return user;
+  return { user, outcome };
 }

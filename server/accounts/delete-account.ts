@@ -1,8 +1,7 @@
 import { LatchkeyError } from '../../shared/latchkey-error.ts';
-import type { Origin } from '../../shared/records.ts';
+import type { DeleteUserInput } from '../../shared/schemas.ts';
 import { createAuditEvent } from '../audit/audit-event.ts';
-import type { Principal } from '../sessions/authenticate.ts';
-import { actorOf, type AccountParts } from './account-parts.ts';
+import type { AccountParts, SignedInActor } from './account-parts.ts';
 import { verifyPassword } from './verify-password.ts';
 
 /**
@@ -12,17 +11,16 @@ import { verifyPassword } from './verify-password.ts';
  */
 export async function deleteAccount(
   parts: AccountParts,
-  principal: Principal,
-  { password, origin }: { password: string; origin: Origin },
+  actor: SignedInActor,
+  { password }: DeleteUserInput,
 ): Promise<void> {
   const { store, runtime } = parts;
-  const userId = principal.user.id;
-  const actor = actorOf(principal, origin);
+  const { userId } = actor;
   const { passwordHash } = await verifyPassword(parts, {
     accountKey: userId,
     credential: await store.findCredential({ userId }),
     password,
-    origin,
+    origin: actor,
     failure: 'password_check.failed',
     actor,
   });

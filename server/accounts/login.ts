@@ -2,7 +2,12 @@ import { LatchkeyError } from '../../shared/latchkey-error.ts';
 import type { Origin } from '../../shared/records.ts';
 import type { LoginInput } from '../../shared/schemas.ts';
 import { createAuditEvent } from '../audit/audit-event.ts';
-import { createSession, issueTokens, trimOrigin, type SignedIn } from '../sessions/start-session.ts';
+import {
+  createSession,
+  issueTokens,
+  trimOrigin,
+  type SignedIn,
+} from '../sessions/start-session.ts';
 import { strangerFrom, type AccountParts } from './account-parts.ts';
 import { verifyPassword, type VerifiedCredential } from './verify-password.ts';
 

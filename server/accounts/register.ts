@@ -4,7 +4,13 @@ import type { RegisterInput } from '../../shared/schemas.ts';
 import { createAuditEvent } from '../audit/audit-event.ts';
 import { networkOf } from '../limits/network-of.ts';
 import type { Runtime } from '../runtime.ts';
-import { createSession, issueTokens, trimOrigin, type SignedIn } from '../sessions/start-session.ts';
+import {
+  createSession,
+  issueTokens,
+  trimOrigin,
+  type SignedIn,
+} from '../sessions/start-session.ts';
+import type { CreateUserOutcome } from '../store/store.ts';
 import { strangerFrom, type AccountParts } from './account-parts.ts';
 
 /**
@@ -38,9 +44,7 @@ export async function register(
 }
 
 /** @throws LatchkeyError `email_taken`, `username_taken` */
-export function assertCreated(
-  outcome: 'created' | 'email_taken' | 'username_taken' | 'admin_exists',
-): void {
+export function assertCreated(outcome: CreateUserOutcome): void {
   if (outcome === 'email_taken' || outcome === 'username_taken') throw new LatchkeyError(outcome);
 }
 

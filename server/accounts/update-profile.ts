@@ -1,9 +1,9 @@
 import { LatchkeyError } from '../../shared/latchkey-error.ts';
-import type { Origin, UserRecord } from '../../shared/records.ts';
+import type { UserRecord } from '../../shared/records.ts';
 import type { UpdateUserInput } from '../../shared/schemas.ts';
 import { createAuditEvent } from '../audit/audit-event.ts';
-import type { Principal } from '../sessions/authenticate.ts';
-import { actorOf, type AccountParts } from './account-parts.ts';
+import type { AccountParts, SignedInActor } from './account-parts.ts';
+import { getUser } from './administer.ts';
 
 /**
  * Changes the name or the username of whoever asks; what is absent stays, `null` clears.
@@ -11,21 +11,20 @@ import { actorOf, type AccountParts } from './account-parts.ts';
  * @throws LatchkeyError `username_taken`
  */
 export async function updateProfile(
-  { store, runtime }: AccountParts,
-  principal: Principal,
-  { name, username, origin }: UpdateUserInput & { origin: Origin },
+  parts: AccountParts,
+  actor: SignedInActor,
+  input: UpdateUserInput,
 ): Promise<UserRecord> {
-  const changed = [...(name === undefined ? [] : ['name']), ...(username === undefined ? [] : ['username'])];
-  if (changed.length === 0) return principal.user;
+  const { store, runtime } = parts;
+  const changed = Object.entries(input).flatMap(([field, value]) =>
+    value === undefined ? [] : [field],
+  );
+  if (changed.length === 0) return getUser(parts, actor.userId);
   const outcome = await store.updateProfile({
-    userId: principal.user.id,
-    name,
-    username,
+    ...input,
+    userId: actor.userId,
     at: runtime.now(),
-    event: createAuditEvent(runtime, 'user.updated', {
-      actor: actorOf(principal, origin),
-      detail: { changed },
-    }),
+    event: createAuditEvent(runtime, 'user.updated', { actor, detail: { changed } }),
   });
   if (outcome === 'username_taken') throw new LatchkeyError('username_taken');
   if (outcome === 'not_found') throw new LatchkeyError('session_revoked');

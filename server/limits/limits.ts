@@ -1,5 +1,4 @@
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
-
 import { LatchkeyError } from '../../shared/latchkey-error.ts';
 
 /** How many calls in how many seconds, for each key. */

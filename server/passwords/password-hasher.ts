@@ -1,9 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-
 import { hash as bcryptHash, verify as bcryptVerify } from '@node-rs/bcrypt';
 import pLimit from 'p-limit';
-
 import { LatchkeyError } from '../../shared/latchkey-error.ts';
 
 /** Before a hash of our own kind: bcrypt over the peppered pre-hash, not over the password. */

@@ -1,5 +1,4 @@
 import { dictionary } from '@zxcvbn-ts/language-common';
-
 import { LatchkeyError } from '../../shared/latchkey-error.ts';
 import type { PasswordRule } from '../../shared/reasons.ts';
 

@@ -1,5 +1,4 @@
 import { compactVerify, CompactSign, errors } from 'jose';
-
 import { LatchkeyError } from '../../shared/latchkey-error.ts';
 import type { Runtime } from '../runtime.ts';
 import type { KeyRing } from './key-ring.ts';
@@ -10,7 +9,8 @@ const maxTokenLength = 8_192;
 const compactForm = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 /** How far ahead of this machine's clock a token may have been issued, in seconds. */
 const clockToleranceSeconds = 5;
-/** No token lives longer than this, whatever it says: the upper bound of the option. */
+/** Bounds of a token's lifetime; none lives longer than the upper one, whatever it says. */
+export const minAccessTtlSeconds = 1;
 export const maxAccessTtlSeconds = 86_400;
 
 const ownClaims = new Set(['iss', 'aud', 'sub', 'sid', 'jti', 'iat', 'exp', 'nbf', 'role', 'ver']);
@@ -75,7 +75,8 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
     const { iss, aud, sub, sid, jti, iat, exp, role, ver } = claims;
     const nowSeconds = runtime.now() / 1_000;
     if (iss !== issuer || aud !== audience) throw invalid();
-    if (typeof sub !== 'string' || typeof sid !== 'string' || typeof jti !== 'string') throw invalid();
+    if (typeof sub !== 'string' || typeof sid !== 'string' || typeof jti !== 'string')
+      throw invalid();
     if (typeof role !== 'string' || !Number.isSafeInteger(ver)) throw invalid();
     if (!Number.isSafeInteger(iat) || !Number.isSafeInteger(exp)) throw invalid();
     const [issuedAt, expiresAt] = [iat as number, exp as number]; // Integers, as the line above says.

@@ -1,5 +1,4 @@
 import { exportJWK, generateKeyPair, importJWK, type CryptoKey, type JWK } from 'jose';
-
 import type { AuditRecord, SigningKeyRecord } from '../../shared/records.ts';
 import { ConfigurationError } from '../config/configuration-error.ts';
 import type { Runtime } from '../runtime.ts';

@@ -1,5 +1,4 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-
 import type { Runtime } from '../runtime.ts';
 import type { Sealer } from './seal.ts';
 

@@ -1,5 +1,4 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto';
-
 import type { Runtime } from '../runtime.ts';
 
 const version = 1;

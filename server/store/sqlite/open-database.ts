@@ -1,10 +1,8 @@
 import { closeSync, chmodSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-
 import Database from 'better-sqlite3';
 import { readMigrationFiles } from 'drizzle-orm/migrator';
-
 import { ConfigurationError } from '../../config/configuration-error.ts';
 import type { Runtime } from '../../runtime.ts';
 import { isBusy, sqliteCodeOf } from './sqlite-error.ts';

@@ -1,7 +1,6 @@
 import type Database from 'better-sqlite3';
 import { and, desc, eq, exists, inArray, isNull, lt, ne, sql, type SQL } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
-
 import { LatchkeyError } from '../../../shared/latchkey-error.ts';
 import type {
   AuditRecord,
@@ -227,10 +226,7 @@ export function createSqliteStore(database: Database.Database, runtime: Runtime)
           )
           .run();
         if (rekeyed.changes === 0) return 'outdated';
-        db.update(users)
-          .set({ passwordHash: to, updatedAt: at })
-          .where(eq(users.id, userId))
-          .run();
+        db.update(users).set({ passwordHash: to, updatedAt: at }).where(eq(users.id, userId)).run();
         revoke(and(eq(sessions.userId, userId), ne(sessions.id, sessionId)), at);
         record(event);
         return 'changed';
@@ -528,7 +524,7 @@ function prepareStatements(db: ReturnType<typeof drizzle>) {
         ),
       )
       .orderBy(desc(sessions.id))
-      .limit(-1)
+      .limit(1_000)
       .offset(sql.placeholder('maxSessions'))
       .prepare(),
     insertAuditEvent: db

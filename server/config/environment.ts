@@ -1,0 +1,140 @@
+import { z } from 'zod';
+import { emailSchema, passwordSchema } from '../../shared/schemas.ts';
+import { ConfigurationError } from './configuration-error.ts';
+import { assertSecret } from './secret.ts';
+import { resolveSettings, type Settings } from './settings.ts';
+
+/** Levels of the log, from the most to the least it says. */
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** What the environment says of a server of its own. */
+export interface Environment {
+  readonly settings: Settings;
+  readonly secret: string | undefined;
+  readonly port: number;
+  readonly host: string;
+  readonly logLevel: LogLevel;
+  /** The first admin, made on start if there is none. */
+  readonly admin: { readonly email: string; readonly password: string } | null;
+}
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads the environment.
+ *
+ * @throws ConfigurationError with a line for each variable that is wrong
+ */
+export function readEnvironment(variables: Variables): Environment {
+  // An empty variable is one that is not set, as shells and compose files have it.
+  const get = (name: string) => variables[name] || undefined;
+  const list = (name: string) =>
+    get(name)
+      ?.split(',')
+      .map((entry) => entry.trim());
+  // What is not a number stays what it is, for the setting's own check to refuse.
+  const number = (name: string) => {
+    const text = get(name);
+    return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : (text as undefined);
+  };
+  const flag = (name: string, on: string, off: string) => {
+    const text = get(name);
+    return text === on ? true : text === off ? false : (text as undefined);
+  };
+
+  const problems: string[] = [];
+  function check<T>(name: string, wanted: string, schema: z.ZodType<T>, value: unknown): T {
+    const parsed = schema.safeParse(value);
+    if (parsed.success) return parsed.data;
+    problems.push(`${name}: not valid. Wanted: ${wanted}.`);
+    return undefined as T; // Never used: the problem throws below.
+  }
+
+  const port = check(
+    'PORT',
+    'a port number, 0 to 65535',
+    z.int().min(0).max(65_535).default(4_000),
+    number('PORT'),
+  );
+  const host = check(
+    'HOST',
+    'an address or host name to listen on',
+    z
+      .string()
+      .regex(/^[A-Za-z0-9.:_-]+$/)
+      .default('127.0.0.1'),
+    get('HOST'),
+  );
+  const logLevel = check(
+    'LATCHKEY_LOG_LEVEL',
+    `one of ${logLevels.join(', ')}`,
+    z.enum(logLevels).default('info'),
+    get('LATCHKEY_LOG_LEVEL'),
+  );
+  const admin = readAdmin(get('LATCHKEY_ADMIN_EMAIL'), get('LATCHKEY_ADMIN_PASSWORD'), check);
+
+  const production = get('NODE_ENV') === 'production';
+  const secret = get('LATCHKEY_SECRET');
+  collect(problems, () => assertSecret(secret, production));
+  const settings = collect(problems, () =>
+    resolveSettings(
+      {
+        database: get('DATABASE_URL'),
+        redis: get('REDIS_URL') as undefined,
+        url: get('LATCHKEY_URL') ?? `http://localhost:${port}`,
+        audience: get('LATCHKEY_AUDIENCE'),
+        // The schema decides whether it is one of them.
+        signingAlgorithm: get('LATCHKEY_SIGNING_ALG') as undefined,
+        accessTtlSeconds: number('LATCHKEY_ACCESS_TTL'),
+        sessionTtlSeconds: number('LATCHKEY_SESSION_TTL'),
+        sessionIdleTtlSeconds: number('LATCHKEY_SESSION_IDLE_TTL'),
+        refreshGraceSeconds: number('LATCHKEY_REFRESH_GRACE'),
+        bcryptCost: number('LATCHKEY_BCRYPT_COST'),
+        minPasswordLength: number('LATCHKEY_PASSWORD_MIN_LENGTH'),
+        maxSessionsPerUser: number('LATCHKEY_MAX_SESSIONS'),
+        trustedProxies: list('LATCHKEY_TRUSTED_PROXIES'),
+        allowedOrigins: list('LATCHKEY_ALLOWED_ORIGINS'),
+        rateLimits: flag('LATCHKEY_RATE_LIMITS', 'on', 'off'),
+        allowHttp: flag('LATCHKEY_ALLOW_HTTP', '1', '0'),
+        production,
+      },
+      'environment',
+    ),
+  );
+  if (!settings || problems.length > 0) throw new ConfigurationError(problems);
+  return { settings, secret, port, host, logLevel, admin };
+}
+
+/** Does a part of the work, and keeps what is wrong with it beside what else is. */
+function collect<T>(problems: string[], work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    problems.push(...error.problems);
+    return undefined;
+  }
+}
+
+function readAdmin(
+  email: string | undefined,
+  password: string | undefined,
+  check: <T>(name: string, wanted: string, schema: z.ZodType<T>, value: unknown) => T,
+): Environment['admin'] {
+  if (email === undefined && password === undefined) return null;
+  return {
+    email: check(
+      'LATCHKEY_ADMIN_EMAIL',
+      'an e-mail address, together with LATCHKEY_ADMIN_PASSWORD',
+      emailSchema,
+      email,
+    ),
+    password: check(
+      'LATCHKEY_ADMIN_PASSWORD',
+      'a password, together with LATCHKEY_ADMIN_EMAIL',
+      passwordSchema,
+      password,
+    ),
+  };
+}

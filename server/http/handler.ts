@@ -1,0 +1,140 @@
+import { TRPCError, type AnyTRPCRouter } from '@trpc/server';
+import { getHTTPStatusCodeFromError, resolveResponse } from '@trpc/server/http';
+import { TRPC_ERROR_CODES_BY_KEY } from '@trpc/server/rpc';
+import { describeError, type Logger } from '../logger.ts';
+import type { Runtime } from '../runtime.ts';
+import type { CallContext, ContextSource, LatchkeyContext } from '../trpc/context.ts';
+import { formatError } from '../trpc/error-formatter.ts';
+import { admitCall, EdgeRefusal, type AdmittedCall, type EdgeRequest } from './edge.ts';
+import { corsHeadersFor, preflightHeaders, securityHeaders } from './headers.ts';
+import type { Route } from './routes.ts';
+
+/** What a request is, beside what the edge looks at. */
+export interface IncomingCall extends EdgeRequest {
+  /** Aborts when the client goes away. */
+  readonly signal: AbortSignal;
+  /** Everything that a context is made from, except tRPC's own account of the call. */
+  readonly source: Pick<ContextSource, 'req' | 'ip'>;
+}
+
+/** Makes the context of a call in a host's router. */
+export type CreateContext = (source: ContextSource) => LatchkeyContext | Promise<LatchkeyContext>;
+
+/** Where the tRPC endpoint is, and what answers there. */
+export interface EndpointOptions {
+  readonly router: AnyTRPCRouter;
+  readonly createContext: CreateContext;
+  /** Path of the endpoint, without a slash at its end; `/trpc` by default. */
+  readonly basePath?: string;
+}
+
+export interface HandlerParts extends EndpointOptions {
+  readonly url: string;
+  readonly allowedOrigins: ReadonlySet<string>;
+  readonly routes: readonly Route[];
+  readonly logger: Logger;
+  readonly runtime: Runtime;
+}
+
+/**
+ * Answers a request, or `null` for a path that is not ours.
+ * The path is decided here once, on the target as it came.
+ */
+export type Handler = (call: IncomingCall) => Promise<Response | null>;
+
+export function createHandler(parts: HandlerParts): Handler {
+  const { basePath = '/trpc', logger, runtime } = parts;
+  const endpoint = `${basePath}/`;
+  const always = securityHeaders(parts.url);
+
+  async function answerCall(call: IncomingCall, admitted: AdmittedCall): Promise<Response> {
+    const resHeaders = new Headers();
+    let latchkey: CallContext | undefined;
+    const response = await resolveResponse({
+      router: parts.router,
+      path: admitted.path,
+      req: toRequest(call, admitted),
+      error: null,
+      createContext: async ({ info }) => {
+        const context = await parts.createContext({ ...call.source, resHeaders, info });
+        latchkey = context.latchkey;
+        return context;
+      },
+      onError: ({ error, path }) => {
+        if (error.code !== 'INTERNAL_SERVER_ERROR' || isReported(error)) return;
+        const requestId = latchkey?.requestId;
+        logger.error({ requestId, path, ...describeError(error.cause) }, 'call failed');
+      },
+    });
+    for (const [name, value] of resHeaders) {
+      if (name === 'set-cookie') response.headers.append(name, value);
+      else response.headers.set(name, value);
+    }
+    return response;
+  }
+
+  /** tRPC reads web requests; the origin in this one is ours, whatever `Host` says. */
+  function toRequest(call: IncomingCall, { path, query, body }: AdmittedCall): Request {
+    const headers = new Headers();
+    for (const name of ['accept', 'content-type', 'trpc-accept', 'last-event-id']) {
+      for (const value of call.headers(name)) headers.append(name, value);
+    }
+    const url = `${parts.url}${endpoint}${path}${query === '' ? '' : `?${query}`}`;
+    return new Request(url, { method: call.method, headers, body, signal: call.signal });
+  }
+
+  function refuse(refusal: EdgeRefusal): Response {
+    const error = new TRPCError({ code: refusal.code, message: refusal.message });
+    const code = TRPC_ERROR_CODES_BY_KEY[refusal.code];
+    const data = { code: refusal.code, httpStatus: getHTTPStatusCodeFromError(error) };
+    const shape = formatError({ error, shape: { message: error.message, code, data } });
+    return Response.json({ error: shape }, { status: data.httpStatus });
+  }
+
+  async function answer(call: IncomingCall): Promise<Response | null> {
+    const { target, method } = call;
+    const isTrpc = target.startsWith(endpoint);
+    const pathname = target.split('?', 1)[0];
+    const route = isTrpc ? undefined : parts.routes.find(({ path }) => path === pathname);
+    if (!isTrpc && !route) return null;
+    if (method === 'OPTIONS') return new Response(null, { status: 204, headers: preflightHeaders });
+    if (isTrpc) {
+      return answerCall(call, await admitCall(call, target.slice(endpoint.length)));
+    }
+    if (method !== 'GET' && method !== 'HEAD') throw new EdgeRefusal('METHOD_NOT_SUPPORTED');
+    return (await route?.answer()) ?? null;
+  }
+
+  return async (call) => {
+    const startedAt = runtime.now();
+    let response: Response | null;
+    try {
+      response = await answer(call);
+    } catch (error) {
+      if (!(error instanceof EdgeRefusal)) throw error;
+      response = refuse(error);
+      // What is left of a body is not read: the connection cannot be used again.
+      if (call.method === 'POST') response.headers.set('connection', 'close');
+    }
+    if (!response) return null;
+    for (const [name, value] of always) {
+      if (!response.headers.has(name)) response.headers.set(name, value);
+    }
+    if (response.headers.get('content-type') === 'application/json') {
+      response.headers.set('content-type', 'application/json; charset=utf-8');
+    }
+    for (const [name, value] of corsHeadersFor(call.headers('origin'), parts.allowedOrigins)) {
+      response.headers.append(name, value);
+    }
+    const { method, target } = call;
+    const path = target.split('?', 1)[0]?.slice(0, 128);
+    const ms = Math.round(runtime.now() - startedAt);
+    logger.info({ method, path, status: response.status, ms }, 'request');
+    return response;
+  };
+}
+
+/** Errors that went through one of our procedures were logged there. */
+function isReported(error: TRPCError): boolean {
+  return error.cause instanceof Error && error.cause.name === 'LatchkeyError';
+}

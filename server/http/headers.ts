@@ -1,0 +1,34 @@
+/** On every answer. What an answer says itself, such as its own caching, stays. */
+export function securityHeaders(url: string): ReadonlyMap<string, string> {
+  return new Map([
+    ['cache-control', 'no-store'],
+    ['content-security-policy', "default-src 'none'; frame-ancestors 'none'"],
+    ['cross-origin-resource-policy', 'same-origin'],
+    ['referrer-policy', 'no-referrer'],
+    ['x-content-type-options', 'nosniff'],
+    ...(url.startsWith('https:')
+      ? ([['strict-transport-security', 'max-age=63072000; includeSubDomains']] as const)
+      : []),
+  ]);
+}
+
+/** What a preflight may hear; from which origin is decided by `corsHeadersFor`. */
+export const preflightHeaders = {
+  'access-control-allow-methods': 'GET, POST',
+  'access-control-allow-headers': 'authorization, content-type, trpc-accept, x-latchkey-mode',
+  'access-control-max-age': '600',
+} as const;
+
+/** Names the origin only if it is allowed; never `*` (Fetch standard, CORS protocol). */
+export function corsHeadersFor(
+  origins: readonly string[],
+  allowedOrigins: ReadonlySet<string>,
+): ReadonlyMap<string, string> {
+  const [origin] = origins;
+  const headers = new Map([['vary', 'Origin']]);
+  if (origins.length !== 1 || origin === undefined || !allowedOrigins.has(origin)) return headers;
+  return headers
+    .set('access-control-allow-origin', origin)
+    .set('access-control-allow-credentials', 'true')
+    .set('access-control-expose-headers', 'retry-after');
+}

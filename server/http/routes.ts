@@ -1,0 +1,71 @@
+import { LatchkeyError } from '../../shared/latchkey-error.ts';
+import type { Store } from '../store/store.ts';
+import type { KeyRing } from '../tokens/key-ring.ts';
+
+/** A path outside tRPC that answers GET. */
+export interface Route {
+  readonly path: string;
+  answer(): Promise<Response>;
+}
+
+/** How long others may keep the public keys, in seconds; a new key is published long before it signs. */
+const jwksMaxAgeSeconds = 300;
+
+export interface RouteParts {
+  readonly url: string;
+  readonly keyRing: KeyRing;
+  readonly store: Pick<Store, 'ping'>;
+  /** True once the process has begun to stop. */
+  readonly isDraining: () => boolean;
+}
+
+/** Discovery and health. */
+export function createRoutes({ url, keyRing, store, isDraining }: RouteParts): readonly Route[] {
+  return [
+    {
+      // RFC 7517 §5, at the path that RFC 8414 §2 lets us name.
+      path: '/.well-known/jwks.json',
+      answer: async () =>
+        Response.json(
+          { keys: await keyRing.publicKeys() },
+          { headers: { 'cache-control': `public, max-age=${jwksMaxAgeSeconds}` } },
+        ),
+    },
+    {
+      path: '/.well-known/oauth-authorization-server',
+      answer: async () =>
+        Response.json(
+          {
+            issuer: url,
+            jwks_uri: `${url}/.well-known/jwks.json`,
+            response_types_supported: [],
+            grant_types_supported: [],
+          },
+          { headers: { 'cache-control': `public, max-age=${jwksMaxAgeSeconds}` } },
+        ),
+    },
+    {
+      path: '/health/live',
+      answer: async () => Response.json({ status: 'ok' }),
+    },
+    {
+      path: '/health/ready',
+      answer: async () => {
+        const reason = isDraining() ? 'stopping' : await findStorageProblem(store);
+        return reason === null
+          ? Response.json({ status: 'ok' })
+          : Response.json({ status: 'unavailable', reason }, { status: 503 });
+      },
+    },
+  ];
+}
+
+async function findStorageProblem(store: Pick<Store, 'ping'>): Promise<string | null> {
+  try {
+    await store.ping();
+    return null;
+  } catch (error) {
+    if (error instanceof LatchkeyError) return 'storage';
+    throw error;
+  }
+}

@@ -1,0 +1,17 @@
+export { ConfigurationError } from './config/configuration-error.ts';
+export type { SigningAlgorithm } from './tokens/key-ring.ts';
+export { createLatchkey } from './latchkey.ts';
+export type { CustomClaims, Latchkey, LatchkeyOptions, RolePermissions } from './latchkey.ts';
+export type { Logger } from './logger.ts';
+export type { AppRouter } from './routers/app.ts';
+export type { CallContext, ContextSource, LatchkeyContext } from './trpc/context.ts';
+export type { LatchkeyErrorShape } from './trpc/error-formatter.ts';
+export type { CurrentSession } from './trpc/procedures.ts';
+export type { FetchHandler } from './http/fetch-handler.ts';
+export type { CreateContext, EndpointOptions } from './http/handler.ts';
+export type { NodeHandler } from './http/node-handler.ts';
+export { LatchkeyError } from '../shared/latchkey-error.ts';
+export type { InputIssue, ReasonDetails } from '../shared/latchkey-error.ts';
+export { isReason, reasons } from '../shared/reasons.ts';
+export type { PasswordRule, Reason } from '../shared/reasons.ts';
+export type { AuditEvent, AuthResult, BuiltInRole, Session, User } from '../shared/schemas.ts';

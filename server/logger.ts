@@ -1,0 +1,40 @@
+import { pino } from 'pino';
+import type { LogLevel } from './config/environment.ts';
+
+/** What is logged: chosen fields and a constant message. Never an input, a header or a message of an error. */
+export interface Logger {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** One JSON object a line on stdout. */
+export function createLogger(level: LogLevel): Logger {
+  return pino({
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+  });
+}
+
+/** Says nothing; for tests. */
+export const silentLogger: Logger = { info() {}, warn() {}, error() {} };
+
+/**
+ * What may be said of an unexpected error: names, codes and places in the code.
+ * Its message stays out, because a database driver writes parameters into it.
+ */
+export function describeError(error: unknown): object {
+  if (!(error instanceof Error)) return { error: typeof error };
+  return {
+    error: error.name,
+    ...('code' in error && typeof error.code === 'string' ? { code: error.code } : {}),
+    at: (error.stack ?? '')
+      .split('\n')
+      .filter((line) => /^\s+at /.test(line))
+      .slice(0, 8)
+      .map((line) => line.trim()),
+    ...(error.cause === undefined ? {} : { cause: describeError(error.cause) }),
+  };
+}

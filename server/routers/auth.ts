@@ -1,0 +1,85 @@
+import { LatchkeyError } from '../../shared/latchkey-error.ts';
+import {
+  loginInput,
+  logoutInput,
+  refreshInput,
+  registerInput,
+  revokedOutput,
+} from '../../shared/schemas.ts';
+import { strangerFrom } from '../accounts/account-parts.ts';
+import { login } from '../accounts/login.ts';
+import { register } from '../accounts/register.ts';
+import { networkOf } from '../limits/network-of.ts';
+import { assertOneSession, endSession } from '../sessions/end-session.ts';
+import { refreshSession } from '../sessions/refresh-session.ts';
+import { answerSignedIn, assertCredentialCall, credentialsOf } from '../trpc/credentials.ts';
+import { t } from '../trpc/init.ts';
+import type { RouterParts } from './router-parts.ts';
+
+// oxlint-disable-next-line explicit-module-boundary-types -- a router's type is inferred
+export function createAuthRouter<
+  Role extends string,
+  Permission extends string,
+  Claims extends Readonly<Record<string, unknown>>,
+>({
+  accounts,
+  cookie,
+  schemas,
+  procedures: { publicProcedure },
+}: RouterParts<Role, Permission, Claims>) {
+  return t.router({
+    /** Makes an account and signs it in. */
+    register: publicProcedure
+      .input(registerInput)
+      .output(schemas.authResult)
+      .mutation(async ({ ctx, input }) => {
+        assertCredentialCall(ctx.latchkey);
+        const signedIn = await register(accounts, input, ctx.latchkey.origin);
+        return answerSignedIn<Role>({ accounts, cookie }, ctx.latchkey, signedIn);
+      }),
+
+    /** Signs in by e-mail address or username. */
+    login: publicProcedure
+      .input(loginInput)
+      .output(schemas.authResult)
+      .mutation(async ({ ctx, input }) => {
+        assertCredentialCall(ctx.latchkey);
+        const signedIn = await login(accounts, input, ctx.latchkey.origin);
+        return answerSignedIn<Role>({ accounts, cookie }, ctx.latchkey, signedIn);
+      }),
+
+    /** Exchanges the refresh token, of the input or in cookie mode of the cookie. */
+    refresh: publicProcedure
+      .input(refreshInput)
+      .output(schemas.authResult)
+      .mutation(async ({ ctx, input }) => {
+        assertCredentialCall(ctx.latchkey);
+        await accounts.limits.consume('refreshPerAddress', networkOf(ctx.latchkey.origin.ip));
+        const credentials = credentialsOf(ctx.latchkey, input.refreshToken);
+        if (credentials.refreshToken === null) throw new LatchkeyError('token_missing');
+        await assertOneSession(accounts, credentials);
+        const signedIn = await refreshSession(
+          accounts,
+          credentials.refreshToken,
+          ctx.latchkey.origin,
+        );
+        return answerSignedIn<Role>({ accounts, cookie }, ctx.latchkey, signedIn);
+      }),
+
+    /** Signs out: ends the session of the refresh token, the bearer token or the cookie. */
+    logout: publicProcedure
+      .input(logoutInput)
+      .output(revokedOutput)
+      .mutation(async ({ ctx, input }) => {
+        const { latchkey } = ctx;
+        const credentials = credentialsOf(latchkey, input?.refreshToken);
+        await assertOneSession(accounts, credentials);
+        const actor = strangerFrom(latchkey.origin);
+        const revoked = await endSession(accounts, credentials, actor);
+        if (latchkey.cookieToken !== null || latchkey.isCookieMode) {
+          latchkey.appendHeader('set-cookie', cookie.clear());
+        }
+        return { revoked };
+      }),
+  });
+}

@@ -1,0 +1,115 @@
+import { readFileSync } from 'node:fs';
+
+import { createFirstAdmin } from './accounts/create-account.ts';
+import { ConfigurationError } from './config/configuration-error.ts';
+import { readEnvironment, type Environment } from './config/environment.ts';
+import { startServer } from './http/server.ts';
+import { assemble, compose, type Composition } from './latchkey.ts';
+import { createLogger } from './logger.ts';
+import { LatchkeyError } from '../shared/latchkey-error.ts';
+import { createStartScreen } from './start-screen.ts';
+
+/** A Latchkey server of its own. */
+export interface RunningLatchkey {
+  readonly address: string;
+  /** Answers what is under way, then closes everything. */
+  stop(): Promise<void>;
+}
+
+/** On a `.localhost` name, which is nobody's (RFC 6761 §6.3). */
+const firstAdminEmail = 'admin@latchkey.localhost';
+
+/**
+ * Starts a server as the environment says, and prints where it is.
+ *
+ * @throws ConfigurationError with a line for each thing to mend
+ */
+export async function start(
+  variables: Readonly<Record<string, string | undefined>>,
+  print: (text: string) => void = (text) => process.stdout.write(text),
+): Promise<RunningLatchkey> {
+  const environment = readEnvironment(variables);
+  const { settings, secret, host, port, logLevel } = environment;
+  const logger = createLogger(logLevel);
+  const composition = await compose({ ...settings, allowedOrigins: [...settings.allowedOrigins], secret, logger });
+  let isDraining = false;
+  try {
+    const admin = await ensureAdmin(composition, environment);
+    const latchkey = assemble<'user' | 'admin', never, Record<never, never>>(
+      composition,
+      {},
+      () => isDraining,
+    );
+    const server = await startServer(latchkey.nodeHandler(), { host, port });
+    print(
+      createStartScreen({
+        version: readVersion(),
+        address: server.address,
+        url: settings.url,
+        readyAfterMs: performance.now(),
+        created: composition.created,
+        production: settings.production,
+        admin,
+      }),
+    );
+    return {
+      address: server.address,
+      async stop() {
+        isDraining = true;
+        await server.stop();
+        await composition.close();
+      },
+    };
+  } catch (error) {
+    await composition.close();
+    throw error;
+  }
+}
+
+/** The first admin as the start screen shows it. */
+export interface FirstAdmin {
+  readonly email: string;
+  /** Only a password that was made just now, to be shown this once. */
+  readonly password: string | null;
+}
+
+async function ensureAdmin(
+  { accounts, runtime, settings }: Composition,
+  { admin }: Environment,
+): Promise<FirstAdmin | null> {
+  // In production nothing is made that nobody asked for.
+  if (!admin && settings.production) return null;
+  const password = admin?.password ?? runtime.randomBytes(15).toString('base64url');
+  const email = admin?.email ?? firstAdminEmail;
+  try {
+    const made = await createFirstAdmin(accounts, { email, password });
+    return made && { email, password: admin ? null : password };
+  } catch (error) {
+    if (!(error instanceof LatchkeyError)) throw error;
+    throw new ConfigurationError([explainAdmin(error)]);
+  }
+}
+
+function explainAdmin(error: LatchkeyError): string {
+  if (error.reason === 'weak_password') {
+    return `LATCHKEY_ADMIN_PASSWORD: too easy to guess (${error.detail}). Wanted: a longer or less common one.`;
+  }
+  if (error.reason === 'email_taken') {
+    return 'LATCHKEY_ADMIN_EMAIL: a user who is no admin has it. Wanted: another address, or "npx latchkey user set-role".';
+  }
+  return 'DATABASE_URL: the database cannot be written to now. Free some space, or stop what holds its lock.';
+}
+
+/** From the package.json above, which is one folder further up in the build. */
+function readVersion(): string {
+  for (const path of ['../package.json', '../../package.json']) {
+    try {
+      const text = readFileSync(new URL(path, import.meta.url), 'utf8');
+      const { version } = JSON.parse(text) as { version?: unknown };
+      if (typeof version === 'string') return version;
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    }
+  }
+  return 'unknown';
+}

@@ -1,0 +1,100 @@
+import type { Origin } from '../../shared/records.ts';
+import type { Runtime } from '../runtime.ts';
+import type { Principal } from '../sessions/authenticate.ts';
+import type { RefreshCookie } from './refresh-cookie.ts';
+
+/** What Latchkey needs in the context of every call: spread it into your own. */
+export interface LatchkeyContext {
+  readonly latchkey: CallContext;
+}
+
+/** What a request says of who sends it. Nothing here has been verified. */
+export interface CallContext {
+  readonly requestId: string;
+  readonly origin: Origin;
+  /** The `Authorization` header as it came. */
+  readonly authorization: string | null;
+  /** The refresh token of the cookie. */
+  readonly cookieToken: string | null;
+  /** The client wants the refresh token in the cookie and not in the answer. */
+  readonly isCookieMode: boolean;
+  /** The request comes from a page of an allowed origin. */
+  readonly isFromAllowedOrigin: boolean;
+  /** The procedures of the request: one, or those of its batch. */
+  readonly paths: readonly string[];
+  /** Answers are streamed, so that headers have been sent before a call is through. */
+  readonly isStreamed: boolean;
+  setHeader(name: string, value: string): void;
+  appendHeader(name: string, value: string): void;
+  /** The verified caller, once for all calls of a batch. */
+  principal: Promise<Principal> | null;
+}
+
+/** A request as tRPC's adapters for node:http, Express, Fastify and fetch hand it over. */
+export interface ContextSource {
+  readonly req: {
+    readonly headers: Headers | Readonly<Record<string, string | string[] | undefined>>;
+    readonly socket?: { readonly remoteAddress?: string | undefined };
+  };
+  /** Of node:http. */
+  readonly res?: {
+    setHeader(name: string, value: string): unknown;
+    appendHeader?(name: string, value: string): unknown;
+  };
+  /** Of fetch. */
+  readonly resHeaders?: Headers;
+  /** tRPC's own account of the request. */
+  readonly info?: {
+    readonly accept?: string | null;
+    readonly calls: readonly { readonly path: string }[];
+  };
+  /** The client's address where the host knows better; a fetch request does not have one. */
+  readonly ip?: string | null;
+}
+
+export interface ContextParts {
+  readonly runtime: Runtime;
+  readonly cookie: RefreshCookie;
+  readonly allowedOrigins: ReadonlySet<string>;
+  /** The client's address behind trusted proxies. */
+  readonly clientIp: (peer: string | null, forwardedFor: string | null) => string | null;
+}
+
+/** Reads what is needed from the request. Never throws, and does no work that a public call could do without. */
+export function createCallContext(parts: ContextParts, source: ContextSource): CallContext {
+  const { req, res, resHeaders, info } = source;
+  const header = readerOf(req.headers);
+  const peer = source.ip === undefined ? (req.socket?.remoteAddress ?? null) : source.ip;
+  return {
+    requestId: parts.runtime.newId(),
+    origin: {
+      ip: parts.clientIp(peer, header('x-forwarded-for')),
+      userAgent: header('user-agent'),
+    },
+    authorization: header('authorization'),
+    cookieToken: parts.cookie.read(header('cookie')),
+    isCookieMode: header('x-latchkey-mode') === 'cookie',
+    isFromAllowedOrigin:
+      parts.allowedOrigins.has(header('origin') ?? '') && header('sec-fetch-site') !== 'cross-site',
+    paths: info?.calls.map(({ path }) => path) ?? [],
+    isStreamed: info?.accept === 'application/jsonl',
+    setHeader(name, value) {
+      resHeaders?.set(name, value);
+      res?.setHeader(name, value);
+    },
+    appendHeader(name, value) {
+      resHeaders?.append(name, value);
+      if (res?.appendHeader) res.appendHeader(name, value);
+      else res?.setHeader(name, value);
+    },
+    principal: null,
+  };
+}
+
+function readerOf(headers: ContextSource['req']['headers']): (name: string) => string | null {
+  if (headers instanceof Headers) return (name) => headers.get(name);
+  return (name) => {
+    const value = headers[name];
+    return typeof value === 'string' ? value : (value?.join(', ') ?? null);
+  };
+}

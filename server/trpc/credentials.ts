@@ -1,0 +1,83 @@
+import { LatchkeyError } from '../../shared/latchkey-error.ts';
+import type { AuthResult } from '../../shared/schemas.ts';
+import type { SessionCredentials } from '../sessions/end-session.ts';
+import type { SessionParts } from '../sessions/session-parts.ts';
+import type { SignedIn } from '../sessions/start-session.ts';
+import type { CallContext } from './context.ts';
+import { toUser } from './procedures.ts';
+import type { RefreshCookie } from './refresh-cookie.ts';
+
+/** The calls that check or set a credential, by the end of their path: a host may nest our routers. */
+export const credentialPaths = [
+  'auth.register',
+  'auth.login',
+  'auth.refresh',
+  'user.changePassword',
+  'user.delete',
+] as const;
+
+/** True for the path of a call that checks or sets a credential. */
+export function isCredentialPath(path: string): boolean {
+  return credentialPaths.some((known) => path === known || path.endsWith(`.${known}`));
+}
+
+/**
+ * Refuses a batch in which several calls check credentials, so that batching is
+ * no way round a limit; refuses answering one in a stream, where a cookie could
+ * not follow; and in cookie mode, a page that is not allowed to.
+ *
+ * @throws LatchkeyError `invalid_input`, `forbidden`
+ */
+export function assertCredentialCall(latchkey: CallContext): void {
+  const isAlone = latchkey.paths.filter(isCredentialPath).length <= 1;
+  if (!isAlone || latchkey.isStreamed) throw new LatchkeyError('invalid_input');
+  if (latchkey.isCookieMode) assertAllowedOrigin(latchkey);
+}
+
+/**
+ * Whatever changes state in the name of a cookie must come from an allowed page.
+ *
+ * @throws LatchkeyError `forbidden`
+ */
+function assertAllowedOrigin(latchkey: CallContext): void {
+  if (!latchkey.isFromAllowedOrigin) throw new LatchkeyError('forbidden');
+}
+
+/**
+ * Which session a call says that it belongs to: the input's token before the
+ * cookie's. A cookie counts in cookie mode, and where nothing else was sent.
+ *
+ * @throws LatchkeyError `forbidden` for a cookie from a page that is not allowed
+ */
+export function credentialsOf(
+  latchkey: CallContext,
+  inputToken: string | undefined,
+): SessionCredentials {
+  const accessToken = /^Bearer (\S+)$/i.exec(latchkey.authorization ?? '')?.[1] ?? null;
+  if (latchkey.cookieToken !== null) assertAllowedOrigin(latchkey);
+  return {
+    refreshToken: inputToken ?? latchkey.cookieToken,
+    otherRefreshToken: inputToken === undefined ? null : latchkey.cookieToken,
+    accessToken,
+  };
+}
+
+/** The answer to a sign-in: the refresh token goes into it, or in cookie mode into the cookie alone. */
+export function answerSignedIn<Role extends string>(
+  { accounts, cookie }: { accounts: Pick<SessionParts, 'runtime'>; cookie: RefreshCookie },
+  latchkey: CallContext,
+  signedIn: SignedIn,
+): AuthResult<Role> {
+  if (latchkey.isCookieMode) {
+    const lifetimeMs = signedIn.refreshTokenExpiresAt - accounts.runtime.now();
+    const maxAgeSeconds = Math.max(1, Math.floor(lifetimeMs / 1_000));
+    latchkey.appendHeader('set-cookie', cookie.write(signedIn.refreshToken, maxAgeSeconds));
+  }
+  return {
+    accessToken: signedIn.accessToken,
+    tokenType: 'Bearer',
+    expiresIn: signedIn.expiresIn,
+    refreshToken: latchkey.isCookieMode ? null : signedIn.refreshToken,
+    user: toUser<Role>(signedIn.user),
+  };
+}

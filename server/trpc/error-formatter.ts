@@ -1,0 +1,119 @@
+import { TRPCError } from '@trpc/server';
+import type { TRPCDefaultErrorShape } from '@trpc/server';
+import { getHTTPStatusCodeFromError } from '@trpc/server/http';
+import { TRPC_ERROR_CODES_BY_KEY } from '@trpc/server/rpc';
+import { LatchkeyError, type InputIssue } from '../../shared/latchkey-error.ts';
+import { reasons, type PasswordRule, type Reason } from '../../shared/reasons.ts';
+
+/** An error as a client gets it: tRPC's shape with the reason added. */
+export interface LatchkeyErrorShape {
+  message: string;
+  code: TRPCDefaultErrorShape['code'];
+  data: {
+    code: TRPCDefaultErrorShape['data']['code'];
+    httpStatus: number;
+    path?: string;
+    /** `null` for a host's own error that is none of Latchkey's kinds. */
+    reason: Reason | null;
+    /** Which rule; with `weak_password`. */
+    detail?: PasswordRule;
+    /** What is wrong where; with `invalid_input`. */
+    issues?: readonly InputIssue[];
+    /** Seconds; with `rate_limited` and `overloaded`. */
+    retryAfter?: number;
+    /** With `internal`, to be found again in the log. */
+    requestId?: string;
+  };
+}
+
+/** What tRPC's own errors mean in our words. */
+const reasonOfCode: Partial<Record<TRPCError['code'], Reason>> = {
+  BAD_REQUEST: 'invalid_input',
+  PARSE_ERROR: 'invalid_input',
+  METHOD_NOT_SUPPORTED: 'invalid_input',
+  PAYLOAD_TOO_LARGE: 'invalid_input',
+  UNSUPPORTED_MEDIA_TYPE: 'invalid_input',
+  UNPROCESSABLE_CONTENT: 'invalid_input',
+  FORBIDDEN: 'forbidden',
+  NOT_FOUND: 'not_found',
+  TOO_MANY_REQUESTS: 'rate_limited',
+  SERVICE_UNAVAILABLE: 'overloaded',
+  INTERNAL_SERVER_ERROR: 'internal',
+};
+
+/** The refusal in an error, whoever threw it; `null` for a host's own. */
+export function refusalOf(error: TRPCError): LatchkeyError | null {
+  if (error.cause instanceof LatchkeyError) return error.cause;
+  if (error.code === 'INTERNAL_SERVER_ERROR') return new LatchkeyError('internal');
+  if (error.code === 'BAD_REQUEST') {
+    return new LatchkeyError('invalid_input', { issues: issuesOf(error.cause) });
+  }
+  return null;
+}
+
+/** An error of tRPC that says the reason in its code and its message. */
+export function toTRPCError(refusal: LatchkeyError): TRPCError {
+  return new TRPCError({
+    code: reasons[refusal.reason].code,
+    message: refusal.message,
+    cause: refusal,
+  });
+}
+
+/**
+ * Formats every error of a router: no stack, no path of a file, no message of
+ * anything unexpected, whatever the mode.
+ */
+export function formatError({
+  shape,
+  error,
+  ctx,
+}: {
+  readonly shape: TRPCDefaultErrorShape;
+  readonly error: TRPCError;
+  readonly ctx?: { readonly latchkey?: { readonly requestId: string } } | undefined;
+}): LatchkeyErrorShape {
+  const refusal = refusalOf(error);
+  const answered = refusal ? toTRPCError(refusal) : error;
+  const reason = refusal?.reason ?? reasonOfCode[error.code] ?? null;
+  const { detail, issues, retryAfterSeconds } = refusal ?? {};
+  return {
+    message: refusal && !isOwnMessage(error) ? refusal.message : error.message,
+    code: TRPC_ERROR_CODES_BY_KEY[answered.code],
+    data: {
+      code: answered.code,
+      httpStatus: getHTTPStatusCodeFromError(answered),
+      ...(shape.data.path === undefined ? {} : { path: shape.data.path }),
+      reason,
+      ...(detail === undefined ? {} : { detail }),
+      ...(issues === undefined || issues.length === 0 ? {} : { issues }),
+      ...(retryAfterSeconds === undefined ? {} : { retryAfter: retryAfterSeconds }),
+      ...(reason === 'internal' && ctx?.latchkey ? { requestId: ctx.latchkey.requestId } : {}),
+    },
+  };
+}
+
+/** A host's own words for a bad request are its to choose; those of a parser are not ours to repeat. */
+function isOwnMessage(error: TRPCError): boolean {
+  return error.code === 'BAD_REQUEST' && error.cause === undefined;
+}
+
+/** zod's issues, wherever they come from, without the values and patterns that they may carry. */
+function issuesOf(cause: unknown): InputIssue[] {
+  if (!(cause instanceof Error) || !('issues' in cause) || !Array.isArray(cause.issues)) return [];
+  return cause.issues.flatMap((issue: unknown) => {
+    if (typeof issue !== 'object' || issue === null) return [];
+    const { path, code, message } = issue as Partial<InputIssue>;
+    return [
+      {
+        path: Array.isArray(path) ? path.filter(isPathPart) : [],
+        code: typeof code === 'string' ? code : 'custom',
+        message: typeof message === 'string' ? message : 'Invalid input',
+      },
+    ];
+  });
+}
+
+function isPathPart(part: unknown): part is string | number {
+  return typeof part === 'string' || typeof part === 'number';
+}
