@@ -1,6 +1,6 @@
 import type { Source, SourceImport } from './read-sources.ts';
 
-/** `shared`, `client`, a folder of the server, or a file at its top: `server/store`, `server/latchkey`. */
+/** `shared`, `client`, or a folder or file of the server: `server/store`, `server/latchkey`. */
 type Part = string;
 
 const rules: readonly Part[] = ['server/accounts', 'server/sessions'];
@@ -12,8 +12,14 @@ const services: readonly Part[] = [
   'server/audit',
 ];
 
-/** The error of a wrong set-up: thrown by every part, so it stands apart from the settings. */
+/** The error of a wrong set-up: every part may throw it, so it stands apart from the settings. */
 const configurationError = 'server/config/configuration-error';
+
+/** Files that are a part of their own in their folder, or one part with a neighbour. */
+const partsByFile: Readonly<Record<string, Part>> = {
+  'server/config/configuration-error.ts': configurationError,
+  'server/start-screen.ts': 'server/start',
+};
 
 /** What everything in the server may import. */
 const ground: readonly Part[] = ['shared', 'server/runtime', configurationError];
@@ -53,9 +59,12 @@ const inner: readonly Part[] = Object.keys(allowed).filter((part) => part !== 'c
 const outermost: Readonly<Record<Part, readonly Part[]>> = {
   'server/latchkey': inner,
   'server/index': [...inner, 'server/latchkey'],
-  'server/main': [...inner, 'server/latchkey'],
-  'server/cli': [...inner, 'server/latchkey', 'server/main'],
+  'server/start': [...inner, 'server/latchkey'],
+  'server/main': [...inner, 'server/latchkey', 'server/start'],
+  'server/cli': [...inner, 'server/latchkey', 'server/start', 'server/main'],
   'server/testing': [...inner, 'server/latchkey', 'server/index', 'client'],
+  // A server for the tests of the client; it is not shipped.
+  'client/testing': ['shared', 'client'],
 };
 const mayImport: Readonly<Record<Part, readonly Part[]>> = { ...allowed, ...outermost };
 
@@ -79,12 +88,14 @@ const homes: Readonly<Record<string, readonly Part[]>> = {
     'server/latchkey',
     'server/index',
     'server/testing',
+    'client/testing',
   ],
   '@trpc/server/observable': ['client', 'server/testing'],
   '@trpc/client': ['client', 'server/testing'],
   zod: ['shared', 'server/config', 'server/cli'],
   uuidv7: ['server/runtime'],
   pino: ['server/logger'],
+  'close-with-grace': ['server/main'],
   citty: ['server/cli'],
   '@clack/prompts': ['server/cli'],
   'node:http': edge,
@@ -110,13 +121,17 @@ const guarded = new Set([
   'randomInt',
   'randomUUID',
 ]);
-/** A draft's file name has to be free, and nothing else of it matters. */
-const excused: readonly string[] = ['client/file-storage.ts'];
+const excused: readonly string[] = [
+  // The name of a draft has to be free, and nothing else of it matters.
+  'client/file-storage.ts',
+  // How long the start took is told once, and nothing hangs on it.
+  'server/start.ts',
+];
 
 function partOf(path: string): Part {
-  if (path === `${configurationError}.ts`) return configurationError;
   const [top = '', second = ''] = path.split('/');
-  return top === 'server' ? `${top}/${second.replace(/\.ts$/, '')}` : top;
+  const isPartOfItsOwn = top === 'server' || second === 'testing';
+  return partsByFile[path] ?? (isPartOfItsOwn ? `${top}/${second.replace(/\.ts$/, '')}` : top);
 }
 
 function isOurs(target: string): boolean {
