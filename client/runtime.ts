@@ -13,8 +13,6 @@ export interface Channel {
 /**
  * The one door through which time and the world around this tab come in, so
  * that a test can turn the clock and take things away.
- *
- * @internal
  */
 export interface ClientRuntime {
   /** Milliseconds that only ever grow; where they began means nothing. */
