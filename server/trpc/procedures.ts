@@ -81,7 +81,11 @@ export function createProcedures<
   function signedIn(assertAllowed: (user: UserRecord) => void) {
     return t.procedure.use(({ ctx, path, next }) =>
       guarded({ ctx, path }, async (latchkey) => {
-        latchkey.principal ??= identify(latchkey);
+        // Shared by the calls of a batch, which begin together. Never kept: a context may
+        // outlive a session where it belongs to a socket or to a caller.
+        latchkey.principal ??= identify(latchkey).finally(() => {
+          latchkey.principal = null;
+        });
         const { user, session, claims } = await latchkey.principal;
         assertAllowed(user);
         return next({
