@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import {
+  findLoadedPackages,
   findRings,
   findRingsOfRules,
   findSideDoors,
@@ -31,6 +32,14 @@ test('no import goes around in a ring', () => {
 
 test('time and randomness come in through one door', () => {
   expect(findSideDoors(sources)).toEqual([]);
+});
+
+test('no entry for a browser loads what belongs to a server', () => {
+  expect(findLoadedPackages(imports, 'client/index.ts')).toEqual([
+    '@trpc/client',
+    '@trpc/server/observable',
+  ]);
+  expect(findLoadedPackages(imports, 'shared/index.ts')).toEqual(['zod']);
 });
 
 test('the sources are read', () => {

@@ -123,7 +123,7 @@ test('the consumer runs', async () => {
   expect(stderr).toBe('');
 });
 
-test('its declarations, and so the types of the router, survive a second compilation', async () => {
+test('nothing in the type of its router has become any', async () => {
   const types = await readFile(join(folder, 'out-typescript-7-nodenext/server.d.ts'), 'utf8');
   expect(types).not.toMatch(/\bany\b/);
 });

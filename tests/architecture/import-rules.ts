@@ -220,6 +220,20 @@ function findLoops(edges: readonly { from: string; to: string }[]): string[] {
   return [...loops.values()];
 }
 
+/** Every package that is loaded with a file, directly or by what it imports. */
+export function findLoadedPackages(imports: readonly SourceImport[], file: string): string[] {
+  const next = Map.groupBy(
+    imports.filter(({ typeOnly }) => !typeOnly),
+    (entry) => entry.file,
+  );
+  const loaded = new Set([file]);
+  // A set also walks what is added to it on the way.
+  for (const each of loaded) {
+    for (const { target } of next.get(each) ?? []) loaded.add(target);
+  }
+  return [...loaded].filter((target) => !isOurs(target)).toSorted();
+}
+
 /** Places that read the clock or draw randomness beside the doors. */
 export function findSideDoors(sources: readonly Source[]): string[] {
   return sources
