@@ -41,6 +41,14 @@ export interface Ticket {
   readonly generation: number;
 }
 
+interface AccessToken {
+  readonly token: string;
+  /** When to replace it, by the runtime's clock. */
+  readonly renewAt: number;
+  /** Another tab has fetched it. */
+  readonly isBorrowed: boolean;
+}
+
 /** The one holder of the tokens. */
 export interface ClientSession<TUser> {
   readonly state: SessionState<TUser>;
@@ -117,7 +125,7 @@ export function createSession<TUser extends SessionUser>(
 
   let generation = 0;
   let signOuts = 0;
-  let access: { readonly token: string; readonly renewAt: number } | null = null;
+  let access: AccessToken | null = null;
   let refreshToken: string | null = null;
   /** What the storage held when last seen: if it holds something else, somebody else wrote it. */
   let seen: string | null = null;
@@ -173,7 +181,8 @@ export function createSession<TUser extends SessionUser>(
   }
 
   function replace(spent: Ticket): Promise<Ticket> {
-    if (access?.token === spent.accessToken) access = null;
+    // A borrowed token may have waited for this tab to wake up, and be no younger.
+    if (access?.token === spent.accessToken || access?.isBorrowed) access = null;
     return ticket();
   }
 
@@ -186,10 +195,10 @@ export function createSession<TUser extends SessionUser>(
   }
 
   /** Lifetimes are counted here from when the token came, so that a wrong clock does not matter. */
-  function take(result: AuthResultOf<TUser>): void {
+  function take(result: AuthResultOf<TUser>, isBorrowed = false): void {
     const lifetimeMs = result.expiresIn * 1000;
-    const marginMs = Math.min(maxRefreshMarginMs, lifetimeMs / 10);
-    access = { token: result.accessToken, renewAt: runtime.now() + lifetimeMs - marginMs };
+    const renewAt = runtime.now() + lifetimeMs - Math.min(maxRefreshMarginMs, lifetimeMs / 10);
+    access = { token: result.accessToken, renewAt, isBorrowed };
     refreshToken = result.refreshToken;
     publish({ status: 'signed-in', user: result.user, reason: null });
   }
@@ -398,7 +407,7 @@ export function createSession<TUser extends SessionUser>(
     }
     const result = parseAuthResult<TUser>(message, mode);
     await catchUp();
-    if (!storage || refreshToken === result.refreshToken) take(result);
+    if (!storage || refreshToken === result.refreshToken) take(result, true);
   }
 }
 

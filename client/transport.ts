@@ -52,17 +52,22 @@ const credentialPaths: ReadonlySet<string> = new Set([
 export function createTransport(
   options: TransportOptions,
 ): (accessToken: string | null) => TRPCLink<AnyRouter> {
+  const isCookieMode = options.mode === 'cookie';
+  const fetch = createFetch(options.fetch, isCookieMode ? 'include' : 'same-origin');
+  // Without cookie mode the credential is in the call. A cookie that some other
+  // page of the origin has got would name a second session, and is refused.
+  const fetchAlone = boundAnswers(createFetch(options.fetch, isCookieMode ? 'include' : 'omit'));
   return (accessToken) => {
     const common = {
       url: options.url,
       // Without one, tRPC's links take `undefined`, whatever their types say.
       transformer: options.transformer as LinkOptions['transformer'],
       headers: () => requestHeaders(options, accessToken),
-      fetch: createFetch(options),
+      fetch,
     };
     return splitLink({
       condition: ({ path }) => credentialPaths.has(path),
-      true: httpLink({ ...common, fetch: boundAnswers(createFetch(options)) }),
+      true: httpLink({ ...common, fetch: fetchAlone }),
       false: splitLink({
         condition: ({ input }) => isNonJsonSerializable(input),
         true: httpLink(common),
@@ -73,13 +78,12 @@ export function createTransport(
 }
 
 /** Redirects are refused: following one would carry passwords and tokens to wherever it points. */
-function createFetch({ fetch, mode }: TransportOptions): ClientFetch {
-  const fixed =
-    mode === 'cookie'
-      ? ({ redirect: 'error', credentials: 'include' } as const)
-      : ({ redirect: 'error' } as const);
+function createFetch(
+  fetch: ClientFetch | undefined,
+  credentials: 'include' | 'same-origin' | 'omit',
+): ClientFetch {
   return (url, init) => {
-    const all = { ...init, ...fixed };
+    const all = { ...init, credentials, redirect: 'error' } as const;
     return fetch ? fetch(url, all) : globalThis.fetch(url as string, all as RequestInit);
   };
 }
