@@ -1,12 +1,11 @@
-import { readFileSync } from 'node:fs';
-
+import { LatchkeyError } from '../shared/latchkey-error.ts';
 import { createFirstAdmin } from './accounts/create-account.ts';
 import { ConfigurationError } from './config/configuration-error.ts';
 import { readEnvironment, type Environment } from './config/environment.ts';
 import { startServer } from './http/server.ts';
 import { assemble, compose, type Composition } from './latchkey.ts';
 import { createLogger } from './logger.ts';
-import { LatchkeyError } from '../shared/latchkey-error.ts';
+import { readPackageJson } from './package-json.ts';
 import { createStartScreen } from './start-screen.ts';
 
 /** A Latchkey server of its own. */
@@ -31,7 +30,12 @@ export async function start(
   const environment = readEnvironment(variables);
   const { settings, secret, host, port, logLevel } = environment;
   const logger = createLogger(logLevel);
-  const composition = await compose({ ...settings, allowedOrigins: [...settings.allowedOrigins], secret, logger });
+  const composition = await compose({
+    ...settings,
+    allowedOrigins: [...settings.allowedOrigins],
+    secret,
+    logger,
+  });
   let isDraining = false;
   try {
     const admin = await ensureAdmin(composition, environment);
@@ -43,7 +47,7 @@ export async function start(
     const server = await startServer(latchkey.nodeHandler(), { host, port });
     print(
       createStartScreen({
-        version: readVersion(),
+        version: readPackageJson().version,
         address: server.address,
         url: settings.url,
         readyAfterMs: performance.now(),
@@ -98,18 +102,4 @@ function explainAdmin(error: LatchkeyError): string {
     return 'LATCHKEY_ADMIN_EMAIL: a user who is no admin has it. Wanted: another address, or "npx latchkey user set-role".';
   }
   return 'DATABASE_URL: the database cannot be written to now. Free some space, or stop what holds its lock.';
-}
-
-/** From the package.json above, which is one folder further up in the build. */
-function readVersion(): string {
-  for (const path of ['../package.json', '../../package.json']) {
-    try {
-      const text = readFileSync(new URL(path, import.meta.url), 'utf8');
-      const { version } = JSON.parse(text) as { version?: unknown };
-      if (typeof version === 'string') return version;
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-    }
-  }
-  return 'unknown';
 }
