@@ -8,6 +8,7 @@ import {
   type AuditEvent,
 } from '../../shared/schemas.ts';
 import { getUser, revokeUserSessions, setRole, setStatus } from '../accounts/administer.ts';
+import { readPage } from '../accounts/read-page.ts';
 import { createAuditEvent } from '../audit/audit-event.ts';
 import { t } from '../trpc/init.ts';
 import { actorOf, toUser } from '../trpc/procedures.ts';
@@ -31,9 +32,8 @@ export function createAdminRouter<
       .input(schemas.listUsersInput)
       .output(schemas.userPage)
       .query(async ({ input }) => {
-        const found = await store.listUsers({ ...input, limit: input.limit + 1 });
-        const users = found.slice(0, input.limit).map((user) => toUser<Role>(user));
-        return { users, nextCursor: nextCursorOf(found, input.limit) };
+        const { rows, nextCursor } = await readPage(input, (query) => store.listUsers(query));
+        return { users: rows.map((user) => toUser<Role>(user)), nextCursor };
       }),
 
     getUser: adminProcedure
@@ -80,9 +80,8 @@ export function createAdminRouter<
       .input(listAuditEventsInput)
       .output(auditPageOutput)
       .query(async ({ input }) => {
-        const found = await store.listAuditEvents({ ...input, limit: input.limit + 1 });
-        const events = found.slice(0, input.limit).map(toAuditEvent);
-        return { events, nextCursor: nextCursorOf(found, input.limit) };
+        const { rows, nextCursor } = await readPage(input, (query) => store.listAuditEvents(query));
+        return { events: rows.map(toAuditEvent), nextCursor };
       }),
 
     /** Puts the next signing key in service; nobody is signed out. */
@@ -97,11 +96,6 @@ export function createAdminRouter<
       ),
     })),
   });
-}
-
-/** One row more than the page was read: if it is there, the page's last row is the cursor. */
-function nextCursorOf(found: readonly { readonly id: string }[], limit: number): string | null {
-  return found.length > limit ? (found[limit - 1]?.id ?? null) : null;
 }
 
 function toAuditEvent(event: AuditRecord): AuditEvent {
