@@ -109,7 +109,7 @@ test.each([true, false])('serves two tabs for a day; locks: %s', async (hasLocks
   }
   const admin = await t.callerAs({ role: 'admin' });
   const { events } = await admin.admin.listAuditEvents({ limit: 100 });
-  expect(events.map(({ type }) => type)).not.toContain('session.reused');
+  expect(events.map(({ type }) => type)).not.toContain('session.refresh_reused');
   expect(await one.trpc.session.list.query()).toHaveLength(1);
 });
 

@@ -53,6 +53,7 @@ interface BearerOptions {
   readonly mode?: 'bearer';
   /** Where the refresh token and the user are kept; `memoryStorage()` by default. */
   readonly storage?: SessionStorage;
+  readonly initialUser?: never;
 }
 
 interface CookieOptions<TUser> {
@@ -64,6 +65,7 @@ interface CookieOptions<TUser> {
   readonly mode: 'cookie';
   /** Who is signed in, where a server rendered the page and knows; `null` is nobody. */
   readonly initialUser?: TUser | null;
+  readonly storage?: never;
 }
 
 /** The transformer of the router, if it has one: tRPC's own typing of the option. */
@@ -164,9 +166,9 @@ export function createClient<TRouter extends AnyRouter>(
   });
   const bare = createTRPCUntypedClient<AnyRouter>({ links: [transport(null)] });
   const session = createSession<User>({
-    storage: given.mode === 'cookie' ? null : (given.storage ?? memoryStorage()),
+    storage: mode === 'cookie' ? null : (given.storage ?? memoryStorage()),
     cookieScope: `latchkey:${url}`,
-    initialUser: given.mode === 'cookie' ? given.initialUser : undefined,
+    initialUser: given.initialUser,
     runtime: given.runtime ?? createClientRuntime(),
     request: (path, input, signal) => bare.mutation(path, input, signal && { signal }),
   });
