@@ -2,7 +2,7 @@ import { closeSync, chmodSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
-import { readMigrationFiles } from 'drizzle-orm/migrator';
+import { readMigrationFiles, type MigrationMeta } from 'drizzle-orm/migrator';
 import { ConfigurationError } from '../../config/configuration-error.ts';
 import type { Runtime } from '../../runtime.ts';
 import { isBusy, sqliteCodeOf } from './sqlite-error.ts';
@@ -53,7 +53,7 @@ export async function openDatabase(path: string, runtime: Runtime): Promise<Open
     return { database: opened, created, migrationsApplied };
   } catch (error) {
     database?.close();
-    throw error instanceof ConfigurationError ? error : explain(error);
+    throw error instanceof ConfigurationError ? error : explainDatabaseError(error);
   }
 }
 
@@ -71,22 +71,11 @@ async function untilUnlocked<T>(runtime: Runtime, work: () => T): Promise<T> {
 
 /** Writes drizzle's own journal table, so that its tools can read what was applied. */
 function applyMigrations(database: Database.Database): number {
-  const migrations = readMigrationFiles({ migrationsFolder });
   const apply = database.transaction(() => {
     database.exec(
       'CREATE TABLE IF NOT EXISTS __drizzle_migrations (id INTEGER PRIMARY KEY, hash text NOT NULL, created_at numeric)',
     );
-    const newest = database
-      .prepare<[], { at: number | null }>('SELECT max(created_at) AS at FROM __drizzle_migrations')
-      .get();
-    const appliedUpTo = Number(newest?.at ?? 0);
-    const known = migrations.at(-1)?.folderMillis ?? 0;
-    if (appliedUpTo > known) {
-      throw new ConfigurationError([
-        'DATABASE_URL: the database was made by a newer version of Latchkey. Install that version, or restore a backup made by this one.',
-      ]);
-    }
-    const pending = migrations.filter((migration) => migration.folderMillis > appliedUpTo);
+    const pending = findPendingMigrations(database);
     for (const migration of pending) {
       for (const statement of migration.sql) database.exec(statement);
       database
@@ -98,7 +87,32 @@ function applyMigrations(database: Database.Database): number {
   return apply.immediate();
 }
 
-function assertSqliteVersion(database: Database.Database): void {
+/**
+ * The migrations that a database does not have yet, in their order.
+ *
+ * @throws ConfigurationError when it has some that this version does not know
+ */
+export function findPendingMigrations(database: Database.Database): MigrationMeta[] {
+  const migrations = readMigrationFiles({ migrationsFolder });
+  const hasJournal = database
+    .prepare("SELECT 1 FROM sqlite_schema WHERE name = '__drizzle_migrations'")
+    .get();
+  if (!hasJournal) return migrations;
+  const newest = database
+    .prepare<[], { at: number | null }>('SELECT max(created_at) AS at FROM __drizzle_migrations')
+    .get();
+  const appliedUpTo = Number(newest?.at ?? 0);
+  const known = migrations.at(-1)?.folderMillis ?? 0;
+  if (appliedUpTo > known) {
+    throw new ConfigurationError([
+      'DATABASE_URL: the database was made by a newer version of Latchkey. Install that version, or restore a backup made by this one.',
+    ]);
+  }
+  return migrations.filter((migration) => migration.folderMillis > appliedUpTo);
+}
+
+/** @throws ConfigurationError when the SQLite of better-sqlite3 is too old */
+export function assertSqliteVersion(database: Database.Database): void {
   const row = database.prepare<[], { version: string }>('SELECT sqlite_version() AS version').get();
   const version = (row?.version ?? '0').split('.').map(Number);
   for (const [index, wanted] of minSqliteVersion.entries()) {
@@ -127,7 +141,8 @@ const explanations: Readonly<Record<string, string>> = {
   EROFS: 'the file system may only be read. Name a file on another one',
 };
 
-function explain(error: unknown): unknown {
+/** What to do when the file cannot be used, as a ConfigurationError; another error as it is. */
+export function explainDatabaseError(error: unknown): unknown {
   const code = sqliteCodeOf(error) ?? (error as NodeJS.ErrnoException | null)?.code ?? '';
   const explanation =
     explanations[code] ?? explanations[code.split('_').slice(0, 2).join('_')] ?? undefined;
