@@ -13,7 +13,12 @@ import { strangerFrom, type AccountParts } from './accounts/account-parts.ts';
 import { createAccount } from './accounts/create-account.ts';
 import { ConfigurationError } from './config/configuration-error.ts';
 import { deriveKey, loadSecret } from './config/secret.ts';
-import { resolveSettings, type Settings, type SettingsInput } from './config/settings.ts';
+import {
+  databasePathOf,
+  resolveSettings,
+  type Settings,
+  type SettingsInput,
+} from './config/settings.ts';
 import { createClientIp } from './http/client-ip.ts';
 import { createFetchHandler, type FetchHandler } from './http/fetch-handler.ts';
 import { createHandler, type EndpointOptions, type Handler } from './http/handler.ts';
@@ -108,7 +113,7 @@ export async function compose<
   const settings = resolveSettings({ ...input, production }, 'option');
   const roles = rolesOf(rolePermissions);
 
-  const databasePath = settings.database.replace(/^file:/, '');
+  const databasePath = databasePathOf(settings);
   const { secret, createdPath } = loadSecret({
     configured: configured ?? process.env['LATCHKEY_SECRET'],
     databasePath,

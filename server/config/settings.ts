@@ -150,6 +150,11 @@ export interface Settings extends Omit<
   readonly allowedOrigins: readonly string[];
 }
 
+/** The SQLite file that the settings name, or `:memory:`. */
+export function databasePathOf({ database }: Pick<Settings, 'database'>): string {
+  return database.replace(/^file:/, '');
+}
+
 /** By which name a person knows a setting: the option's, or the environment's. */
 export type NamedBy = 'option' | 'environment';
 
