@@ -1,5 +1,4 @@
 import { z } from 'zod';
-
 import { LatchkeyError, type InputIssue } from './latchkey-error.ts';
 
 /**
@@ -211,7 +210,7 @@ export interface RoleSchemas<Role extends string> {
   readonly newAccount: z.ZodType<NewAccountInput<Role>, NewAccountInput<Role>>;
   readonly listUsersInput: z.ZodType<
     ListUsersInput<Role>,
-    Partial<ListUsersInput<Role>> | undefined
+    { [Field in keyof ListUsersInput]?: ListUsersInput<Role>[Field] | undefined } | undefined
   >;
   readonly userPage: z.ZodType<
     { users: User<Role>[]; nextCursor: string | null },
@@ -225,6 +224,14 @@ export interface RoleSchemas<Role extends string> {
  * @param roles every role there is, `user` and `admin` among them
  */
 export function createRoleSchemas<Role extends string>(roles: readonly Role[]): RoleSchemas<Role> {
+  // The interfaces above say the same as these schemas; while `Role` is open
+  // the compiler cannot see it. schemas.test-d.ts holds the two together.
+  return inferRoleSchemas(roles) as unknown as RoleSchemas<Role>;
+}
+
+/** @internal The same under the types that zod infers, for schemas.test-d.ts to compare. */
+// oxlint-disable-next-line explicit-module-boundary-types -- what is inferred is what is compared
+export function inferRoleSchemas<Role extends string>(roles: readonly Role[]) {
   const role = z.enum(roles);
   const user = z.object({
     id: z.string(),
@@ -261,10 +268,7 @@ export function createRoleSchemas<Role extends string>(roles: readonly Role[]): 
     })
     .prefault({});
   const userPage = z.object({ users: z.array(user), nextCursor: z.string().nullable() });
-  // The interfaces above say the same as these schemas; while `Role` is open
-  // the compiler cannot see it. schemas.test-d.ts holds the two together.
-  const schemas = { role, user, authResult, setRoleInput, newAccount, listUsersInput, userPage };
-  return schemas as unknown as RoleSchemas<Role>;
+  return { role, user, authResult, setRoleInput, newAccount, listUsersInput, userPage };
 }
 
 /**
