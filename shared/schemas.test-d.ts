@@ -1,40 +1,34 @@
 import { expectTypeOf, test } from 'vitest';
 import type { z } from 'zod';
-import type {
-  AuthResult,
-  BuiltInRole,
-  createRoleSchemas,
-  inferRoleSchemas,
-  RoleSchemas,
-  User,
-} from './schemas.ts';
+import { createRoleSchemas, type AuthResult, type ListUsersInput, type User } from './schemas.ts';
 
-type Role = BuiltInRole | 'editor';
-type Written = RoleSchemas<Role>;
-type Inferred = ReturnType<typeof inferRoleSchemas<Role>>;
+type Role = 'user' | 'admin' | 'editor';
+const schemas = createRoleSchemas<Role>(['user', 'admin', 'editor']);
 
-/** What each schema takes and gives, so that two sets of schemas can be compared. */
-type Inputs<T extends Record<keyof T, z.ZodType>> = {
-  -readonly [Name in keyof T]: z.input<T[Name]>;
-};
-type Outputs<T extends Record<keyof T, z.ZodType>> = {
-  -readonly [Name in keyof T]: z.output<T[Name]>;
-};
+type Output<Name extends keyof typeof schemas> = z.output<(typeof schemas)[Name]>;
+type Input<Name extends keyof typeof schemas> = z.input<(typeof schemas)[Name]>;
 
-test('the written schemas give what zod infers', () => {
-  expectTypeOf<Outputs<Inferred>>().toEqualTypeOf<Outputs<Written>>();
+test('schemas speak of the declared roles and no others', () => {
+  expectTypeOf<Output<'role'>>().toEqualTypeOf<Role>();
+  expectTypeOf<Output<'user'>>().toEqualTypeOf<User<Role>>();
+  expectTypeOf<Output<'authResult'>>().toEqualTypeOf<AuthResult<Role>>();
+  expectTypeOf<Output<'userPage'>['users']>().toEqualTypeOf<User<Role>[]>();
+  expectTypeOf<Output<'setRoleInput'>['role']>().toEqualTypeOf<Role>();
+  expectTypeOf<Output<'newAccount'>['role']>().toEqualTypeOf<Role | undefined>();
+  expectTypeOf<User<'owner'>>().not.toExtend<Input<'user'>>();
 });
 
-test('the written schemas take what zod infers', () => {
-  expectTypeOf<Inputs<Inferred>>().toEqualTypeOf<Inputs<Written>>();
+test('nothing of a schema is any', () => {
+  expectTypeOf<Output<'role'>>().not.toBeAny();
+  expectTypeOf<Output<'user'>>().not.toBeAny();
+  expectTypeOf<Input<'listUsersInput'>>().not.toBeAny();
 });
 
-test('the roles of the application reach the wire types', () => {
-  type Schemas = ReturnType<typeof createRoleSchemas<Role>>;
-  expectTypeOf<z.output<Schemas['authResult']>>().toEqualTypeOf<AuthResult<Role>>();
-  expectTypeOf<z.output<Schemas['user']>['role']>().toEqualTypeOf<Role>();
-  expectTypeOf<z.output<Schemas['role']>>().not.toBeAny();
-  expectTypeOf<User<'owner'>>().not.toExtend<z.input<Schemas['user']>>();
+test('a list is asked for with nothing, or with any of its fields', () => {
+  expectTypeOf<undefined>().toExtend<Input<'listUsersInput'>>();
+  expectTypeOf<{ limit: undefined; role: 'editor' }>().toExtend<Input<'listUsersInput'>>();
+  expectTypeOf<{ role: 'owner' }>().not.toExtend<Input<'listUsersInput'>>();
+  expectTypeOf<Output<'listUsersInput'>>().toEqualTypeOf<ListUsersInput<Role>>();
 });
 
 test('without roles of its own an application has the two built in', () => {

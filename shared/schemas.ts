@@ -224,14 +224,6 @@ export interface RoleSchemas<Role extends string> {
  * @param roles every role there is, `user` and `admin` among them
  */
 export function createRoleSchemas<Role extends string>(roles: readonly Role[]): RoleSchemas<Role> {
-  // The interfaces above say the same as these schemas; while `Role` is open
-  // the compiler cannot see it. schemas.test-d.ts holds the two together.
-  return inferRoleSchemas(roles) as unknown as RoleSchemas<Role>;
-}
-
-/** @internal The same under the types that zod infers, for schemas.test-d.ts to compare. */
-// oxlint-disable-next-line explicit-module-boundary-types -- what is inferred is what is compared
-export function inferRoleSchemas<Role extends string>(roles: readonly Role[]) {
   const role = z.enum(roles);
   const user = z.object({
     id: z.string(),
@@ -268,6 +260,7 @@ export function inferRoleSchemas<Role extends string>(roles: readonly Role[]) {
     })
     .prefault({});
   const userPage = z.object({ users: z.array(user), nextCursor: z.string().nullable() });
+  // Without a cast: the compiler holds these schemas and the interfaces above together.
   return { role, user, authResult, setRoleInput, newAccount, listUsersInput, userPage };
 }
 
