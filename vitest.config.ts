@@ -4,7 +4,7 @@ export default defineConfig({
   // `latchkey/server` and its siblings mean the sources here, as tsconfig.json says.
   resolve: { tsconfigPaths: true },
   test: {
-    include: ['{server,client,shared,tests}/**/*.test.ts'],
+    include: ['{server,client,shared,tests,bench}/**/*.test.ts'],
     // Packing and installing with three compilers takes a minute: `npm run test:package`.
     exclude: ['tests/package.test.ts'],
     environment: 'node',
