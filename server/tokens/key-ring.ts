@@ -73,7 +73,8 @@ interface Ring {
 export function createKeyRing(options: KeyRingOptions): KeyRing {
   const { algorithm, store, sealer, runtime } = options;
   const imported = new Map<string, RingKey>();
-  let ring: Promise<Ring> | null = null;
+  let latest: Ring | null = null;
+  let looking: Promise<Ring> | null = null;
 
   async function importKey(record: SigningKeyRecord): Promise<RingKey> {
     const known = imported.get(record.id);
@@ -118,25 +119,28 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
     };
   }
 
-  /** One load at a time, shared by whoever asks meanwhile; a failed one is not kept. */
-  async function reload(): Promise<Ring> {
-    const loading = load();
-    ring = loading;
-    loading.catch(() => {
-      if (ring === loading) ring = null;
-    });
-    return loading;
+  /** One look for all who ask meanwhile; a failed one leaves what was known. */
+  function look(): Promise<Ring> {
+    looking ??= (latest ? load() : open())
+      .then((ring) => (latest = ring))
+      .finally(() => (looking = null));
+    return looking;
   }
 
   async function current(maxAgeMs: number): Promise<Ring> {
-    const loaded = await (ring ?? reload());
-    const ageMs = Math.abs(runtime.now() - loaded.loadedAt);
-    if (loaded.active?.algorithm !== algorithm) return install(loaded);
-    return ageMs > maxAgeMs ? reload() : loaded;
+    // Both ways round: a clock that was set back must not make a look last longer.
+    const isFresh = (ring: Ring) => Math.abs(runtime.now() - ring.loadedAt) <= maxAgeMs;
+    return latest && isFresh(latest) ? latest : look();
   }
 
-  /** First start, or another algorithm was configured: new keys, and what was there retires. */
-  async function install(found: Ring): Promise<Ring> {
+  /**
+   * The first look also makes keys where there are none of the configured algorithm, and what was
+   * there retires. Later ones take what they find: of two processes that were told different
+   * algorithms the one that started last decides, and they do not take turns at it.
+   */
+  async function open(): Promise<Ring> {
+    const found = await load();
+    if (found.active?.algorithm === algorithm) return found;
     const at = runtime.now();
     const active = await generateKey('active');
     await store.replaceSigningKeys({
@@ -147,7 +151,7 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
       event: keyEvent('keys.created', active.id, at),
     });
     // Whether this process or another one put its keys there first: read what is.
-    const installed = await reload();
+    const installed = await load();
     if (installed.active?.algorithm !== algorithm) {
       throw new ConfigurationError([
         'LATCHKEY_SIGNING_ALG: another process on this database signs with another algorithm. Give both the same.',
@@ -219,7 +223,7 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
     },
 
     async rotate(event) {
-      const { records } = await reload();
+      const { records } = await load();
       const active = records.find(({ status }) => status === 'active');
       const waiting = records.find(({ status }) => status === 'next');
       const upcoming: SigningKeyRecord =
@@ -234,9 +238,9 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
         event: event(upcoming.id),
       });
       // When another rotation came first, its active key is the answer to both.
-      const rotated = await reload();
-      if (!rotated.active) throw new Error('No signing key is active.');
-      return rotated.active.id;
+      latest = await load();
+      if (!latest.active) throw new Error('No signing key is active.');
+      return latest.active.id;
     },
   };
 }

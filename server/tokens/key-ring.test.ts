@@ -1,0 +1,285 @@
+import { expect, test } from 'vitest';
+import type { AuditRecord } from '../../shared/records.ts';
+import { createRuntime } from '../runtime.ts';
+import { openDatabase } from '../store/sqlite/open-database.ts';
+import { createSqliteStore } from '../store/sqlite/sqlite-store.ts';
+import { createTestClock } from '../testing/clock.ts';
+import { createKeyRing, type KeyRingStore, type SigningAlgorithm } from './key-ring.ts';
+import { createSealer } from './seal.ts';
+
+const tokenLifetimeSeconds = 900;
+
+interface RingSetup {
+  readonly algorithm?: SigningAlgorithm;
+  readonly secret?: Uint8Array;
+  readonly store?: KeyRingStore;
+}
+
+/** One database, and any number of processes that each have a ring of their own on it. */
+async function createDeployment() {
+  const clock = createTestClock();
+  const runtime = createRuntime(clock.now);
+  const { database } = await openDatabase(':memory:', runtime);
+  const store = createSqliteStore(database, runtime);
+  const ownSecret = runtime.randomBytes(32);
+
+  function createRing({ algorithm = 'EdDSA', secret = ownSecret, ...rest }: RingSetup = {}) {
+    return createKeyRing({
+      algorithm,
+      tokenLifetimeMs: tokenLifetimeSeconds * 1_000,
+      store: rest.store ?? store,
+      sealer: createSealer(secret, runtime),
+      runtime,
+    });
+  }
+
+  function rotated(activeKeyId: string): AuditRecord {
+    return {
+      id: runtime.newId(),
+      at: clock.now(),
+      type: 'keys.rotated',
+      actorId: null,
+      userId: null,
+      sessionId: null,
+      ip: null,
+      userAgent: null,
+      detail: { activeKeyId },
+    };
+  }
+
+  return {
+    clock,
+    runtime,
+    store,
+    createRing,
+    rotated,
+    [Symbol.asyncDispose]: () => store.close(),
+  };
+}
+
+test('the first start makes a key that signs and one that waits, and says so', async () => {
+  await using d = await createDeployment();
+  const active = await d.createRing().activeKey();
+  const keys = await d.store.listSigningKeys();
+  expect(keys.map(({ status }) => status).toSorted()).toEqual(['active', 'next']);
+  expect(keys.find(({ status }) => status === 'active')?.id).toBe(active.id);
+  const [event] = await d.store.listAuditEvents({ limit: 1 });
+  expect(event).toMatchObject({ type: 'keys.created', detail: { keyId: active.id } });
+});
+
+test('processes that start at once use the same keys', async () => {
+  await using d = await createDeployment();
+  const rings = Array.from({ length: 8 }, () => d.createRing());
+  const ids = await Promise.all(rings.map(async (ring) => (await ring.activeKey()).id));
+  expect(new Set(ids).size).toBe(1);
+  expect(await d.store.listSigningKeys()).toHaveLength(2);
+});
+
+test('what is published is public, and the key that signs next is there beforehand', async () => {
+  await using d = await createDeployment();
+  const ring = d.createRing();
+  const active = await ring.activeKey();
+  const published = await ring.publicKeys();
+  expect(published).toHaveLength(2);
+  expect(published.map(({ kid }) => kid)).toContain(active.id);
+  for (const key of published) {
+    expect(Object.keys(key).toSorted()).toEqual(['alg', 'crv', 'kid', 'kty', 'use', 'x']);
+    expect(key).toMatchObject({ alg: 'EdDSA', crv: 'Ed25519', use: 'sig' });
+  }
+  const nextId = await ring.rotate(d.rotated);
+  expect(published.map(({ kid }) => kid)).toContain(nextId);
+});
+
+test('a secret of HS256 is never published', async () => {
+  await using d = await createDeployment();
+  const ring = d.createRing({ algorithm: 'HS256' });
+  await ring.activeKey();
+  expect(await ring.publicKeys()).toEqual([]);
+});
+
+test('no private key lies in the store in the clear', async () => {
+  await using d = await createDeployment();
+  await d.createRing({ algorithm: 'HS256' }).activeKey();
+  for (const { sealedPrivateJwk } of await d.store.listSigningKeys()) {
+    expect(Buffer.from(sealedPrivateJwk).toString('latin1')).not.toMatch(/"k(ty)?"/);
+  }
+});
+
+test('another process signs with the new key five seconds after a rotation, at the latest', async () => {
+  await using d = await createDeployment();
+  const [rotating, signing] = [d.createRing(), d.createRing()];
+  const before = await signing.activeKey();
+  const rotatedTo = await rotating.rotate(d.rotated);
+  expect(rotatedTo).not.toBe(before.id);
+  expect((await rotating.activeKey()).id).toBe(rotatedTo);
+  d.clock.advance(5);
+  expect((await signing.activeKey()).id).toBe(before.id);
+  d.clock.advance(0.001);
+  expect((await signing.activeKey()).id).toBe(rotatedTo);
+});
+
+test('another process verifies with the new key at once', async () => {
+  await using d = await createDeployment();
+  const [rotating, verifying] = [d.createRing(), d.createRing()];
+  await verifying.activeKey();
+  await rotating.rotate(d.rotated);
+  const { protectedHeader, id } = await rotating.activeKey();
+  expect((await verifying.keyOfHeader(protectedHeader))?.id).toBe(id);
+});
+
+test('a key that two rotations brought is found by looking again', async () => {
+  await using d = await createDeployment();
+  const [rotating, verifying] = [d.createRing(), d.createRing()];
+  await verifying.activeKey();
+  await rotating.rotate(d.rotated);
+  await rotating.rotate(d.rotated);
+  d.clock.advance(1.001);
+  const { protectedHeader, id } = await rotating.activeKey();
+  expect((await verifying.keyOfHeader(protectedHeader))?.id).toBe(id);
+});
+
+test('a retired key verifies until what it signed has expired, and not after', async () => {
+  await using d = await createDeployment();
+  const ring = d.createRing();
+  const retired = await ring.activeKey();
+  await ring.rotate(d.rotated);
+  // Another process may have signed with it for five more seconds.
+  d.clock.advance(tokenLifetimeSeconds + 5);
+  expect((await ring.keyOfHeader(retired.protectedHeader))?.id).toBe(retired.id);
+  d.clock.advance(10);
+  expect(await ring.keyOfHeader(retired.protectedHeader)).toBeNull();
+  expect((await ring.publicKeys()).map(({ kid }) => kid)).not.toContain(retired.id);
+});
+
+test('rotations at the same time leave one key that signs and one that waits', async () => {
+  await using d = await createDeployment();
+  const rings = Array.from({ length: 4 }, () => d.createRing());
+  await Promise.all(rings.map((ring) => ring.activeKey()));
+  const answers = await Promise.all(rings.map((ring) => ring.rotate(d.rotated)));
+  const keys = await d.store.listSigningKeys();
+  expect(keys.filter(({ status }) => status === 'next')).toHaveLength(1);
+  const active = keys.filter(({ status }) => status === 'active').map(({ id }) => id);
+  expect(active).toEqual([answers.at(-1)]);
+});
+
+test('another algorithm makes new keys, and what the old ones signed still verifies', async () => {
+  await using d = await createDeployment();
+  const old = await d.createRing({ algorithm: 'HS256' }).activeKey();
+  const ring = d.createRing({ algorithm: 'ES256' });
+  const active = await ring.activeKey();
+  expect(active.algorithm).toBe('ES256');
+  expect((await ring.keyOfHeader(old.protectedHeader))?.algorithm).toBe('HS256');
+  expect((await ring.publicKeys()).map(({ alg }) => alg)).toEqual(['ES256', 'ES256']);
+  const rotatedTo = await ring.rotate(d.rotated);
+  expect((await ring.publicKeys()).map(({ kid }) => kid)).toContain(rotatedTo);
+  expect((await ring.activeKey()).algorithm).toBe('ES256');
+});
+
+test('a process that runs on follows one that was started with another algorithm', async () => {
+  await using d = await createDeployment();
+  const older = d.createRing({ algorithm: 'EdDSA' });
+  await older.activeKey();
+  const newer = d.createRing({ algorithm: 'ES256' });
+  const { id } = await newer.activeKey();
+  for (const ring of [older, newer, older, newer]) {
+    d.clock.advance(6);
+    expect((await ring.activeKey()).id).toBe(id);
+  }
+});
+
+test('a header that none of our keys writes has no key', async () => {
+  await using d = await createDeployment();
+  const ring = d.createRing();
+  const { protectedHeader, id } = await ring.activeKey();
+  const encode = (text: string) => Buffer.from(text).toString('base64url');
+  const others = [
+    '',
+    `${protectedHeader}=`,
+    encode(`{"alg":"EdDSA","kid":"${id}","typ":"at+jwt"}`),
+    encode(`{"alg":"EdDSA","typ":"at+jwt", "kid":"${id}"}`),
+    encode(`{"alg":"EdDSA","typ":"JWT","kid":"${id}"}`),
+    encode(`{"alg":"HS256","typ":"at+jwt","kid":"${id}"}`),
+    encode(`{"alg":"none","typ":"at+jwt","kid":"${id}"}`),
+    encode(`{"alg":"EdDSA","typ":"at+jwt","kid":"${id}","crit":["b64"],"b64":false}`),
+    encode(`{"alg":"EdDSA","typ":"at+jwt","kid":"__proto__"}`),
+    encode(`{"alg":"EdDSA","typ":"at+jwt","kid":"${'A'.repeat(16)}"}`),
+  ];
+  for (const other of others) expect(await ring.keyOfHeader(other)).toBeNull();
+});
+
+test('unknown keys make the ring look again once a second, and nonsense never', async () => {
+  await using d = await createDeployment();
+  const { store, looks } = countLooks(d.store);
+  const ring = d.createRing({ store });
+  const { id } = await ring.activeKey();
+  const madeUp = Buffer.from(
+    `{"alg":"EdDSA","typ":"at+jwt","kid":"${id.split('').toReversed().join('')}"}`,
+  ).toString('base64url');
+  const before = looks();
+  d.clock.advance(2);
+  await Promise.all(Array.from({ length: 100 }, () => ring.keyOfHeader(madeUp)));
+  expect(looks() - before).toBe(1);
+  await ring.keyOfHeader(madeUp);
+  expect(looks() - before).toBe(1);
+  d.clock.advance(2);
+  await ring.keyOfHeader('nonsense');
+  expect(looks() - before).toBe(1);
+});
+
+test('the ring is read once for all who ask at the same time', async () => {
+  await using d = await createDeployment();
+  const { store, looks } = countLooks(d.store);
+  const ring = d.createRing({ store });
+  await ring.activeKey();
+  const before = looks();
+  d.clock.advance(6);
+  await Promise.all(Array.from({ length: 100 }, () => ring.activeKey()));
+  expect(looks() - before).toBe(1);
+});
+
+test('a clock that was set back does not keep the ring from looking', async () => {
+  await using d = await createDeployment();
+  const [rotating, signing] = [d.createRing(), d.createRing()];
+  await signing.activeKey();
+  const rotatedTo = await rotating.rotate(d.rotated);
+  d.clock.advance(-3_600);
+  expect((await signing.activeKey()).id).toBe(rotatedTo);
+});
+
+test('a look that failed is not kept', async () => {
+  await using d = await createDeployment();
+  let isDown = true;
+  const store: KeyRingStore = {
+    ...d.store,
+    listSigningKeys: async () => {
+      if (isDown) throw new Error('down');
+      return d.store.listSigningKeys();
+    },
+  };
+  const ring = d.createRing({ store });
+  await expect(ring.activeKey()).rejects.toThrow('down');
+  isDown = false;
+  await expect(ring.activeKey()).resolves.toMatchObject({ algorithm: 'EdDSA' });
+});
+
+test('another secret is refused in one line that says what to do', async () => {
+  await using d = await createDeployment();
+  await d.createRing().activeKey();
+  const ring = d.createRing({ secret: d.runtime.randomBytes(32) });
+  await expect(ring.activeKey()).rejects.toMatchObject({
+    name: 'ConfigurationError',
+    problems: [expect.stringMatching(/^LATCHKEY_SECRET: .* belongs to the database\.$/)],
+  });
+});
+
+function countLooks(inner: KeyRingStore): { store: KeyRingStore; looks: () => number } {
+  let count = 0;
+  const store: KeyRingStore = {
+    ...inner,
+    listSigningKeys: () => {
+      count += 1;
+      return inner.listSigningKeys();
+    },
+  };
+  return { store, looks: () => count };
+}
