@@ -12,3 +12,15 @@ export function isBusy(error: unknown): boolean {
   const code = sqliteCodeOf(error);
   return code !== null && (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED'));
 }
+
+/**
+ * Result codes that say: not now, or not on this disk. Any other one is a defect
+ * of ours, which waiting does not mend.
+ */
+const unavailable =
+  /^SQLITE_(BUSY|CANTOPEN|CORRUPT|FULL|IOERR|LOCKED|NOMEM|NOTADB|PROTOCOL|READONLY)(_|$)/;
+
+/** True when the database cannot do now what it was asked. */
+export function isUnavailable(error: unknown): boolean {
+  return unavailable.test(sqliteCodeOf(error) ?? '');
+}

@@ -1,7 +1,6 @@
 import type Database from 'better-sqlite3';
 import { and, desc, eq, exists, inArray, isNull, lt, ne, sql, type SQL } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
-import { LatchkeyError } from '../../../shared/latchkey-error.ts';
 import type {
   AuditRecord,
   CredentialRecord,
@@ -28,12 +27,8 @@ import type {
   UpdateProfile,
   UserQuery,
 } from '../store.ts';
+import { createLockLine } from './lock-line.ts';
 import { auditEvents, sessions, signingKeys, users } from './schema.ts';
-import { isBusy, sqliteCodeOf } from './sqlite-error.ts';
-
-/** How long a call waits for another process to let go of its lock. */
-const lockDeadlineMs = 2_000;
-const retryAfterSeconds = 1;
 
 const userColumns = {
   id: users.id,
@@ -56,27 +51,13 @@ export function createSqliteStore(database: Database.Database, runtime: Runtime)
   const db = drizzle(database);
   const statements = prepareStatements(db);
   const inTransaction = database.transaction((work: () => unknown) => work());
-
-  /** Runs synchronous work, again while another process holds the lock. */
-  async function run<T>(work: () => T): Promise<T> {
-    const deadline = runtime.now() + lockDeadlineMs;
-    for (;;) {
-      try {
-        return work();
-      } catch (error) {
-        const code = sqliteCodeOf(error);
-        if (code === null) throw error;
-        if (!isBusy(error) || runtime.now() >= deadline) {
-          throw new LatchkeyError('overloaded', { retryAfterSeconds, cause: { code } });
-        }
-      }
-      await runtime.delay(5 + (runtime.randomBytes(1)[0] ?? 0) / 16);
-    }
-  }
+  // A reader has no reason to stand behind the writers.
+  const read = createLockLine(runtime);
+  const writing = createLockLine(runtime);
 
   function write<T>(work: () => T): Promise<T> {
     // better-sqlite3 types the result of a transaction by the function that it was made with.
-    return run(() => inTransaction.immediate(work) as T);
+    return writing(() => inTransaction.immediate(work) as T);
   }
 
   function record(event: AuditRecord): void {
@@ -137,10 +118,10 @@ export function createSqliteStore(database: Database.Database, runtime: Runtime)
         return 'created';
       }),
 
-    findUser: (userId) => run(() => userById(userId) ?? null),
+    findUser: (userId) => read(() => userById(userId) ?? null),
 
     findCredential: (key: CredentialKey) =>
-      run((): CredentialRecord | null => {
+      read((): CredentialRecord | null => {
         const row =
           'email' in key
             ? statements.credentialByEmail.get({ email: key.email })
@@ -151,7 +132,7 @@ export function createSqliteStore(database: Database.Database, runtime: Runtime)
       }),
 
     listUsers: ({ search, role, status, limit, cursor }: UserQuery) =>
-      run(() =>
+      read(() =>
         db
           .select(userColumns)
           .from(users)
@@ -290,10 +271,10 @@ export function createSqliteStore(database: Database.Database, runtime: Runtime)
       }),
 
     findSession: (sessionId) =>
-      run((): SessionWithUser | null => statements.sessionWithUser.get({ id: sessionId }) ?? null),
+      read((): SessionWithUser | null => statements.sessionWithUser.get({ id: sessionId }) ?? null),
 
     listSessions: (userId, now) =>
-      run(() =>
+      read(() =>
         db
           .select()
           .from(sessions)
@@ -359,7 +340,7 @@ export function createSqliteStore(database: Database.Database, runtime: Runtime)
       }),
 
     listSigningKeys: () =>
-      run((): SigningKeyRecord[] => db.select().from(signingKeys).orderBy(signingKeys.id).all()),
+      read((): SigningKeyRecord[] => db.select().from(signingKeys).orderBy(signingKeys.id).all()),
 
     replaceSigningKeys: ({ expectedActiveId, active, next, at, event }: ReplaceSigningKeys) =>
       write(() => {
@@ -394,7 +375,7 @@ export function createSqliteStore(database: Database.Database, runtime: Runtime)
     recordAuditEvent: (event) => write(() => record(event)),
 
     listAuditEvents: ({ userId, type, limit, cursor }: AuditQuery) =>
-      run(() =>
+      read(() =>
         db
           .select()
           .from(auditEvents)
@@ -411,7 +392,7 @@ export function createSqliteStore(database: Database.Database, runtime: Runtime)
       ),
 
     ping: () =>
-      run(() => {
+      read(() => {
         db.select({ id: signingKeys.id }).from(signingKeys).limit(1).get();
       }),
 
@@ -434,7 +415,6 @@ function searchTextOf({ email, username, name }: UserRecord): string {
 }
 
 /** The statements of the ways in which most calls go, compiled once. */
-// oxlint-disable-next-line explicit-module-boundary-types -- drizzle infers what each statement takes and gives
 function prepareStatements(db: ReturnType<typeof drizzle>) {
   const credentials = () =>
     db.select({ user: userColumns, passwordHash: users.passwordHash }).from(users);
