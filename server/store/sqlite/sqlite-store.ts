@@ -84,15 +84,19 @@ export function createSqliteStore(database: Database.Database, runtime: Runtime)
       .map((session) => session.id);
   }
 
-  function endOldestSessions(userId: string, maxSessions: number, at: number): void {
-    const beyond = statements.sessionsBeyond.all({ userId, now: at, maxSessions });
+  /** Leaves so many beside the one that starts, which counts as the newest whatever the clocks said. */
+  function endOldestSessions(
+    { id, userId, createdAt }: StartSession['session'],
+    others: number,
+  ): void {
+    const beyond = statements.sessionsBeyond.all({ id, userId, now: createdAt, others });
     if (beyond.length > 0) {
       revoke(
         inArray(
           sessions.id,
           beyond.map((session) => session.id),
         ),
-        at,
+        createdAt,
       );
     }
   }
@@ -190,7 +194,8 @@ export function createSqliteStore(database: Database.Database, runtime: Runtime)
             and(
               eq(sessions.id, sessionId),
               eq(sessions.userId, userId),
-              isNull(sessions.revokedAt),
+              ne(sessions.id, sql.placeholder('id')),
+          isNull(sessions.revokedAt),
               exists(
                 db
                   .select({ id: users.id })
@@ -265,7 +270,7 @@ export function createSqliteStore(database: Database.Database, runtime: Runtime)
         if (credential?.passwordHash !== passwordHash) return null;
         if (credential.user.status !== 'active') return null;
         statements.insertSession.run({ ...session });
-        endOldestSessions(session.userId, maxSessions, session.createdAt);
+        endOldestSessions(session, maxSessions - 1);
         record(event);
         return credential.user;
       }),
@@ -487,6 +492,7 @@ function prepareStatements(db: ReturnType<typeof drizzle>) {
           eq(sessions.id, sql.placeholder('id')),
           eq(sessions.counter, sql.placeholder('counter')),
           eq(sessions.sealedTokenKey, sql.placeholder('sealedTokenKey')),
+          ne(sessions.id, sql.placeholder('id')),
           isNull(sessions.revokedAt),
           isUnexpired(now),
         ),
@@ -499,13 +505,14 @@ function prepareStatements(db: ReturnType<typeof drizzle>) {
       .where(
         and(
           eq(sessions.userId, sql.placeholder('userId')),
+          ne(sessions.id, sql.placeholder('id')),
           isNull(sessions.revokedAt),
           isUnexpired(now),
         ),
       )
       .orderBy(desc(sessions.id))
       .limit(1_000)
-      .offset(sql.placeholder('maxSessions'))
+      .offset(sql.placeholder('others'))
       .prepare(),
     insertAuditEvent: db
       .insert(auditEvents)
