@@ -306,7 +306,7 @@ export function createSqliteStore(database: Database.Database, runtime: Runtime)
         if (session.revokedAt !== null || user === null) return { kind: 'revoked' };
         if (session.idleExpiresAt <= now || session.expiresAt <= now) return { kind: 'expired' };
         // Both ways round: a clock that is set back must not hold the grace open.
-        const isInGrace = Math.abs(now - session.rotatedAt) <= graceMs;
+        const isInGrace = Math.abs(now - session.rotatedAt) < graceMs;
         if (session.counter === counter + 1 && isInGrace) {
           return { kind: 'repeated', session, user };
         }
