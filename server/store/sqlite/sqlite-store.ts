@@ -411,8 +411,9 @@ function isUnexpired(now: number | SQL.Aliased | ReturnType<typeof sql.placehold
   return sql`${sessions.expiresAt} > ${now} AND ${sessions.idleExpiresAt} > ${now}`;
 }
 
+/** Lower case alone would keep apart what is one letter: σ and ς, ß and ss. */
 function foldForSearch(text: string): string {
-  return text.normalize('NFC').toLowerCase();
+  return text.normalize('NFC').toLowerCase().toUpperCase().normalize('NFC');
 }
 
 function searchTextOf({ email, username, name }: UserRecord): string {
