@@ -1,12 +1,12 @@
 import { createHmac } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { hash as bcryptHash, verify as bcryptVerify } from '@node-rs/bcrypt';
+import { hash as bcryptHash, parseOptions, verify as bcryptVerify } from '@node-rs/bcrypt';
 import pLimit from 'p-limit';
 import { LatchkeyError } from '../../shared/latchkey-error.ts';
 
 /** Before a hash of our own kind: bcrypt over the peppered pre-hash, not over the password. */
 const pepperedPrefix = 'p1:';
-const bcryptForm = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/;
+const bcryptForm = /^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/;
 /** A stored hash may not make the server work longer than this, whoever wrote it. */
 const maxStoredCost = 15;
 /** A hash that nothing matches, to spend the same time on. */
@@ -80,8 +80,9 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
           stored.isPeppered ? peppered : password.normalize('NFC'),
           stored.bcrypt,
         );
-        // 2^c + (2^c + … + 2^(cost-1)) = 2^cost: a cheaper hash shows no more than an unknown user.
-        for (let extra = stored.cost; !matches && extra < cost; extra += 1) {
+        // 2^c + (2^c + … + 2^(cost-1)) = 2^cost: a cheaper hash shows no more than an unknown user,
+        // and where it matches no more than a wrong password, for the account may be disabled.
+        for (let extra = stored.cost; extra < cost; extra += 1) {
           await spend(peppered, extra);
         }
         return matches;
@@ -104,8 +105,16 @@ function readStored(
   if (stored === null) return null;
   const isPeppered = stored.startsWith(pepperedPrefix);
   const bcrypt = isPeppered ? stored.slice(pepperedPrefix.length) : stored;
-  const cost = Number(bcryptForm.exec(bcrypt)?.[1]);
-  return cost >= 4 && cost <= maxStoredCost ? { bcrypt, cost, isPeppered } : null;
+  const cost = bcryptForm.test(bcrypt) ? findCost(bcrypt) : null;
+  return cost !== null && cost <= maxStoredCost ? { bcrypt, cost, isPeppered } : null;
+}
+
+function findCost(bcrypt: string): number | null {
+  try {
+    return parseOptions(bcrypt).cost;
+  } catch {
+    return null; // Bits to spare that are not zero, a cost below 4: what verifying refuses without any work.
+  }
 }
 
 /** True for a bcrypt hash as other systems write it, which a sign-in verifies and upgrades. */
