@@ -64,6 +64,7 @@ test.each([
     "import { a, type B } from '../server/index.ts';",
     'client may import only shared',
   ],
+  ['server/store/x.ts', "import './testing/a.ts';", 'server/store may import only shared'],
   ['server/new/x.ts', "import { a } from '../../shared/a.ts';", 'server/new has no rule yet'],
 ])('%s refuses %s', (file, line, rule) => {
   const [sentence] = findWrongDirections(importsOf(file, line));
@@ -75,6 +76,7 @@ test.each([
   ['client/x.ts', "import type { AppRouter } from '../server/routers/app.ts';"],
   ['server/accounts/x.ts', "import { a } from '../sessions/a.ts';"],
   ['server/store/sqlite/x.ts', "import { a } from '../store.ts';"],
+  ['server/store/testing/x.ts', "import { a } from '../store.ts';"],
 ])('%s allows %s', (file, line) => {
   expect(findWrongDirections(importsOf(file, line))).toEqual([]);
 });
@@ -87,6 +89,7 @@ test.each([
   ['client/x.ts', "import { z } from 'zod';"],
   ['client/x.ts', "import { type AnyRouter } from '@trpc/server';"],
   ['server/main.ts', "import { createLatchkey } from 'latchkey/server';"],
+  ['server/testing/x.ts', "import { expect } from 'vitest';"],
 ])('%s is no home for %s', (file, line) => {
   expect(findStrayPackages(importsOf(file, line))).toHaveLength(1);
 });

@@ -77,7 +77,7 @@ function findDeadLinks(path: string, markdown: string): string[] {
 
 test(
   'every TypeScript snippet compiles and every one marked so runs',
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async () => {
     const code = inLanguage(snippets, 'ts');
     await using workspace = await createWorkspace(code);
@@ -131,7 +131,7 @@ brew install latchkey
 \`\`\`
 `;
 
-test('a broken snippet is named by its line', { timeout: 60_000 }, async () => {
+test('a broken snippet is named by its line', { timeout: 180_000 }, async () => {
   const code = inLanguage(readSnippets('docs/example.md', example), 'ts');
   await using workspace = await createWorkspace(code);
   expect(await workspace.checkTypes()).toEqual([

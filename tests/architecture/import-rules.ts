@@ -65,8 +65,6 @@ const outermost: Readonly<Record<Part, readonly Part[]>> = {
   'server/main': [...inner, 'server/serve'],
   'server/cli': [...inner, 'server/latchkey', 'server/serve'],
   'server/testing': [...inner, 'server/latchkey', 'server/index', 'client'],
-  // A server for the tests of the client; it is not shipped.
-  'client/testing': ['shared', 'client'],
 };
 const mayImport: Readonly<Record<Part, readonly Part[]>> = { ...allowed, ...outermost };
 
@@ -91,7 +89,6 @@ const homes: Readonly<Record<string, readonly Part[]>> = {
     'server/latchkey',
     'server/index',
     'server/testing',
-    'client/testing',
   ],
   '@trpc/server/observable': ['client', 'server/testing'],
   '@trpc/client': ['client', 'server/testing'],
@@ -104,6 +101,8 @@ const homes: Readonly<Record<string, readonly Part[]>> = {
   'node:http': edge,
   'node:http2': edge,
   'node:https': edge,
+  // Tests and what supports them are not shipped.
+  vitest: [],
   // Its own name leads to the built package, not to the sources.
   latchkey: [],
 };
@@ -136,9 +135,15 @@ const excused: readonly string[] = [
 ];
 
 function partOf(path: string): Part {
-  const [top = '', second = ''] = path.split('/');
-  const isPartOfItsOwn = top === 'server' || second === 'testing';
-  return partsByFile[path] ?? (isPartOfItsOwn ? `${top}/${second.replace(/\.ts$/, '')}` : top);
+  const [top = '', second = '', third = ''] = path.split('/');
+  const part = top === 'server' ? `${top}/${second.replace(/\.ts$/, '')}` : top;
+  const supportsTests = (top === 'server' ? third : second) === 'testing';
+  return partsByFile[path] ?? (supportsTests ? `${part}/testing` : part);
+}
+
+/** What supports the tests of one part, and is not shipped as `server/testing` is. */
+function supportsTestsOf(part: Part): Part | undefined {
+  return part === 'server/testing' ? undefined : /^(?<of>.+)\/testing$/.exec(part)?.groups?.['of'];
 }
 
 function isOurs(target: string): boolean {
@@ -151,7 +156,7 @@ export function findWrongDirections(imports: readonly SourceImport[]): string[] 
     if (!isOurs(entry.target)) return [];
     const from = partOf(entry.file);
     const to = partOf(entry.target);
-    if (from === to || mayImport[from]?.includes(to)) return [];
+    if (from === to || listAllowed(from)?.includes(to)) return [];
     if (to.startsWith('server/') && isTypeForClient(entry)) return [];
     return [`${where(entry)} imports ${entry.target}, but ${describeAllowed(from)}.`];
   });
@@ -162,8 +167,15 @@ function isTypeForClient({ file, typeOnly }: SourceImport): boolean {
   return typeOnly && partOf(file) === 'client';
 }
 
+/** Support for the tests of a part may import that part and what that part may. */
+function listAllowed(part: Part): readonly Part[] | undefined {
+  const supported = supportsTestsOf(part);
+  if (supported === undefined) return mayImport[part];
+  return [supported, ...(mayImport[supported] ?? [])];
+}
+
 function describeAllowed(part: Part): string {
-  const list = mayImport[part];
+  const list = listAllowed(part);
   if (list === undefined) return `${part} has no rule yet: decide what it may import`;
   if (part === 'client') return `client may import only shared, and types of the server`;
   return `${part} may import ${list.length === 0 ? 'nothing of ours' : `only ${list.join(', ')}`}`;
@@ -178,7 +190,8 @@ function packageOf(target: string): string {
 export function findStrayPackages(imports: readonly SourceImport[]): string[] {
   return imports.flatMap((entry) => {
     const home = homes[entry.target] ?? homes[packageOf(entry.target)];
-    if (home === undefined || home.includes(partOf(entry.file))) return [];
+    const part = partOf(entry.file);
+    if (home === undefined || home.includes(part) || supportsTestsOf(part)) return [];
     if (packageOf(entry.target) === '@trpc/server' && isTypeForClient(entry)) return [];
     const wanted = home.length === 0 ? 'no source file' : `only ${home.join(', ')}`;
     return [`${where(entry)} imports ${entry.target}, but ${wanted} may.`];

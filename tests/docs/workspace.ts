@@ -67,7 +67,7 @@ export async function createWorkspace(snippets: readonly Snippet[]): Promise<Wor
       cwd,
       env: { PATH: process.env['PATH'], PORT: String(port) },
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: 30_000,
+      timeout: 90_000,
     });
     let output = '';
     for (const stream of [child.stdout, child.stderr]) {
@@ -95,7 +95,11 @@ export async function createWorkspace(snippets: readonly Snippet[]): Promise<Wor
   return {
     async checkTypes() {
       if (files.size === 0) return [];
-      const { output } = await start([compiler, '-p', folder, '--pretty', 'false'], folder).end;
+      const { exitCode, output } = await start(
+        [compiler, '-p', folder, '--pretty', 'false'],
+        folder,
+      ).end;
+      if (exitCode === null) return [`the compiler was stopped: ${output}`];
       return output.split('\n').flatMap(locate);
     },
     run: (snippet) => startSnippet(snippet).end,
@@ -119,7 +123,7 @@ export async function createWorkspace(snippets: readonly Snippet[]): Promise<Wor
 }
 
 async function waitForListener(port: number): Promise<void> {
-  await vi.waitFor(() => once(connect(port, '127.0.0.1'), 'connect'), { timeout: 15_000 });
+  await vi.waitFor(() => once(connect(port, '127.0.0.1'), 'connect'), { timeout: 60_000 });
 }
 
 async function findFreePort(): Promise<number> {
