@@ -194,8 +194,7 @@ export function createSqliteStore(database: Database.Database, runtime: Runtime)
             and(
               eq(sessions.id, sessionId),
               eq(sessions.userId, userId),
-              ne(sessions.id, sql.placeholder('id')),
-          isNull(sessions.revokedAt),
+              isNull(sessions.revokedAt),
               exists(
                 db
                   .select({ id: users.id })
@@ -493,7 +492,6 @@ function prepareStatements(db: ReturnType<typeof drizzle>) {
           eq(sessions.id, sql.placeholder('id')),
           eq(sessions.counter, sql.placeholder('counter')),
           eq(sessions.sealedTokenKey, sql.placeholder('sealedTokenKey')),
-          ne(sessions.id, sql.placeholder('id')),
           isNull(sessions.revokedAt),
           isUnexpired(now),
         ),
