@@ -173,6 +173,22 @@ test('is not undone by a refresh that was under way when somebody signed in', as
   expect(client.state.getSnapshot().user?.email).toBe(eve.email);
 });
 
+test('is not undone by a refusal of the cookie before', async () => {
+  const server = await startServer();
+  const jar = createCookieFetch();
+  await openTab(server, jar).signIn(ada);
+  const client = openTab(server, jar);
+  const held = server.hold('auth.refresh');
+  const call = client.trpc.hello.query();
+  await held.arrived;
+  await client.signIn(eve);
+  server.endSessions(ada.email);
+  held.release();
+  expect(await call).toBe('hello');
+  expect(client.state.getSnapshot().user?.email).toBe(eve.email);
+  expect(await client.trpc.notes.mine.query()).toBe(eve.email);
+});
+
 test('shares nothing where there is no cookie jar, as on a server that renders', async () => {
   const server = await startServer();
   const open = (): LatchkeyClient<TestRouter> =>

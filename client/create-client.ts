@@ -130,10 +130,12 @@ export interface LatchkeyClient<TRouter extends AnyRouter> {
  * Makes a client: tRPC's own, with a session.
  *
  * Tokens are renewed a little ahead of their end (a tenth of the lifetime, 30 s
- * at most), once for all calls and tabs. A call is repeated after its token was
- * refused as expired or stale, once, and never for another reason. When the
- * session ends while a call is under way, its answer is dropped and it rejects
- * with `session_revoked`.
+ * at most), once for all calls and tabs. A refresh whose answer is lost is asked
+ * for once more, which the server's grace makes safe; failing again, the calls
+ * that waited reject with that error and the session stays. A call is repeated
+ * after its token was refused as expired or stale, once, and never for another
+ * reason. When the session ends while a call is under way, its answer is dropped
+ * and it rejects with `session_revoked`.
  *
  * @throws TypeError when an option is wrong
  * @example

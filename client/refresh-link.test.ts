@@ -247,6 +247,61 @@ test('drops an answer for the user before', async () => {
   expect(await client.trpc.notes.mine.query()).toBe(eve.email);
 });
 
+test('drops a refusal for the user before too', async () => {
+  const { server, client } = await setUpSignedIn();
+  const held = server.hold('notes.mine');
+  const slow = caught(client.trpc.notes.mine.query());
+  await held.arrived;
+  await client.signIn(eve);
+  server.forgetAccessTokens();
+  held.release();
+  expect(reasonOf(await slow)).toBe('session_revoked');
+  expect(client.state.getSnapshot().user?.email).toBe(eve.email);
+});
+
+test('never replays a call for the next user, in whatever moment that one signs in', async () => {
+  const { server } = await setUp();
+  // Lets both answers in together, the second so many microtasks after the first.
+  async function race(ticks: number, first: string): Promise<void> {
+    const released = Promise.withResolvers<void>();
+    const waiting: string[] = [];
+    const bothWait = Promise.withResolvers<void>();
+    let isRacing = false;
+    const client = createClient<TestRouter>({
+      url: server.url,
+      fetch: async (url, init) => {
+        const response = await fetch(url as string, init as RequestInit);
+        const answer: unknown = await response.json();
+        const path = new URL(url as string).pathname.slice('/trpc/'.length);
+        const json = async (): Promise<unknown> => {
+          if (isRacing && path !== 'auth.refresh') {
+            if (waiting.push(path) === 2) bothWait.resolve();
+            await released.promise;
+            for (let tick = 0; path !== first && tick < ticks; tick++) await Promise.resolve();
+          }
+          return answer;
+        };
+        return { ok: response.ok, json };
+      },
+    });
+    await client.signIn(ada);
+    server.makeTokensStale();
+    isRacing = true;
+    const call = caught(client.trpc.notes.add.mutate());
+    const signingIn = client.signIn(eve);
+    await bothWait.promise;
+    isRacing = false;
+    released.resolve();
+    expect(reasonOf(await call)).toBe('session_revoked');
+    await signingIn;
+  }
+  for (let ticks = 0; ticks < 24; ticks++) {
+    await race(ticks, 'auth.login');
+    await race(ticks, 'notes.add');
+  }
+  expect(server.notes).toBe(0);
+});
+
 test('keeps an answer that came for nobody in particular', async () => {
   const { server, client } = await setUp();
   const held = server.holdReply('hello');
@@ -375,6 +430,15 @@ test('stops waiting for a refresh when the call is aborted', async () => {
   held.release();
   expect(await client.trpc.notes.mine.query()).toBe(ada.email);
   expect(server.countCalls('notes.mine')).toBe(1);
+});
+
+test('does not wait at all for a call that was aborted before', async () => {
+  const { server, client, runtime } = await setUpSignedIn();
+  const held = server.hold('auth.refresh');
+  runtime.advance(900);
+  const call = client.trpc.notes.mine.query(undefined, { signal: AbortSignal.abort() });
+  expect(await caught(call)).toBeInstanceOf(TRPCClientError);
+  held.release();
 });
 
 test('aborts the request of a call that is aborted', async () => {
@@ -510,6 +574,27 @@ test('sends given headers, but for authorization, which is its own', async () =>
   await client.trpc.hello.query();
   expect(server.requests.map(({ headers }) => headers['x-trace'])).toEqual(['abc', 'abc', 'abc']);
   expect(authorizationOf(server, 'hello')).toEqual([undefined, 'Bearer access.s1.1']);
+});
+
+test('leaves cookies away from calls that carry their credential', async () => {
+  const { server } = await setUp();
+  const sent = new Map<string, RequestInit['credentials']>();
+  const client = createClient<TestRouter>({
+    url: server.url,
+    fetch: (url, init) => {
+      const options = init as RequestInit;
+      sent.set(new URL(url as string).pathname, options.credentials);
+      return fetch(url as string, options);
+    },
+  });
+  await client.signIn(ada);
+  await client.refresh();
+  await client.trpc.hello.query();
+  expect(Object.fromEntries(sent)).toEqual({
+    '/trpc/auth.login': 'omit',
+    '/trpc/auth.refresh': 'omit',
+    '/trpc/hello': 'same-origin',
+  });
 });
 
 test('serves other clients with the same session through its links', async () => {

@@ -83,9 +83,7 @@ export function refreshLink<TUser extends SessionUser>(
         const reason = refusalOf(ticket, error);
         if (reason !== 'token_expired' && reason !== 'token_stale') throw error;
       }
-      const renewed = await untilAborted(session.replace(ticket), op.signal);
-      session.assertCurrent(ticket);
-      return attempt(op, renewed);
+      return attempt(op, await untilAborted(session.replace(ticket), op.signal));
     }
 
     function attempt(op: Operation, ticket: Ticket): Promise<Envelope> {

@@ -1,5 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { createClient, memoryStorage, reasonOf, webStorage, type SessionStorage } from './index.ts';
+import type { ClientRuntime } from './runtime.ts';
+import { createQueue } from './tabs.ts';
 import { createAuthServer, type AuthServer, type TestRouter } from './testing/auth-server.ts';
 import { caught } from './testing/caught.ts';
 import { createTestRuntime } from './testing/test-runtime.ts';
@@ -42,6 +44,28 @@ function slowStorage(inner = memoryStorage()): SessionStorage {
 /** So many rounds of the event loop. */
 async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Locks that are handed over late, and channels that are heard at once. */
+function createWorld(): Pick<ClientRuntime, 'locks' | 'openChannel'> {
+  const inTurn = createQueue();
+  const channels = new Set<EventTarget>();
+  return {
+    locks: { request: (_, task) => inTurn(() => turns(3).then(task)) },
+    openChannel: () => {
+      const channel = new EventTarget();
+      channels.add(channel);
+      return {
+        postMessage: (data) => {
+          for (const other of channels) {
+            if (other !== channel) other.dispatchEvent(new MessageEvent('message', { data }));
+          }
+        },
+        addEventListener: (type, listener) => channel.addEventListener(type, listener),
+        close: () => void channels.delete(channel),
+      };
+    },
+  };
 }
 
 function stored(storage: { readonly items: ReadonlyMap<string, string> }): unknown {
@@ -217,6 +241,16 @@ test('ends here at once and says so when the server cannot be told', async () =>
   expect(reasonOf(await caught(signingOut))).toBe('overloaded');
 });
 
+test('tells the server even when the storage cannot be cleared', async () => {
+  const server = await startServer();
+  const remove = (): Promise<void> => Promise.reject(new Error('locked'));
+  const { client } = openTab(server, { storage: { ...memoryStorage(), remove } });
+  await client.signIn(ada);
+  expect(await caught(client.signOut())).toMatchObject({ message: 'locked' });
+  expect(client.state.getSnapshot()).toEqual(nobody);
+  expect(server.liveSessions).toBe(0);
+});
+
 test('asks the server nothing when nobody was signed in', async () => {
   const server = await startServer();
   const { client } = openTab(server);
@@ -277,23 +311,38 @@ test.each([true, false])('refreshes for two tabs without a reuse; locks: %s', as
   expect(server.reuses).toBe(0);
 });
 
-test('uses the token that another tab has fetched while this one waited for its turn', async () => {
+test('refreshes once for two tabs when news come before the turn', async () => {
   const server = await startServer();
-  const storage = webStorage(createWebStorage(), 'turns');
-  const one = openTab(server, { storage }).client;
+  const storage = webStorage(createWebStorage(), 'one');
+  const world = createWorld();
+  const runtimes = [createTestRuntime(world), createTestRuntime(world)];
+  const [one, two] = runtimes.map((runtime) => openTab(server, { storage, runtime }).client);
+  await one!.signIn(ada);
+  for (const runtime of runtimes) runtime.advance(900);
+  server.advance(900);
+  const calls = [one!, two!, one!, two!].map((client) => client.trpc.notes.mine.query());
+  expect(new Set(await Promise.all(calls))).toEqual(new Set([ada.email]));
+  expect(server.countCalls('auth.refresh')).toBe(1);
+});
+
+test('does not write an old token over a newer one that another tab has stored', async () => {
+  const server = await startServer();
+  const local = createWebStorage();
+  const deaf = createTestRuntime({ locks: undefined, openChannel: () => undefined });
+  const one = openTab(server, { storage: webStorage(local), runtime: deaf }).client;
   await one.signIn(ada);
-  const two = openTab(server, { storage }).client;
-  const held = server.hold('auth.refresh');
-  const refreshing = one.refresh();
+  const two = openTab(server, { storage: webStorage(local), runtime: deaf }).client;
+  const held = server.holdReply('auth.refresh');
+  const slow = one.refresh();
   await held.arrived;
-  const call = two.trpc.notes.mine.query();
-  const heard = new BroadcastChannel('latchkey:turns');
-  onTestFinished(() => heard.close());
-  const told = new Promise((resolve) => heard.addEventListener('message', resolve, { once: true }));
+  await two.refresh();
+  await two.refresh();
+  expect(stored(local)).toMatchObject({ refreshToken: 'refresh.s1.2' });
+  server.advance(11);
   held.release();
-  await Promise.all([refreshing, told]);
-  expect(await call).toBe(ada.email);
-  expect(server.countCalls('auth.refresh')).toBeLessThanOrEqual(2);
+  await slow;
+  expect(stored(local)).toMatchObject({ refreshToken: 'refresh.s1.3' });
+  expect(await one.trpc.notes.mine.query()).toBe(ada.email);
   expect(server.reuses).toBe(0);
 });
 
@@ -361,22 +410,23 @@ test('finds out about another tab without a channel, at the next refresh', async
   expect(one.state.getSnapshot().status).toBe('signed-out');
 });
 
-test('leaves a session alone that another tab has begun after its own was revoked', async () => {
-  const server = await startServer();
-  const local = createWebStorage();
-  const deaf = createTestRuntime({ openChannel: () => undefined });
-  const one = openTab(server, { storage: webStorage(local), runtime: deaf }).client;
-  await one.signIn(ada);
-  server.endSessions();
-  const two = openTab(server, { storage: webStorage(local) }).client;
-  await two.signIn(eve);
-  await caught(one.trpc.notes.mine.query());
-  expect(one.state.getSnapshot()).toMatchObject({
-    status: 'signed-in',
-    user: { email: eve.email },
-  });
-  expect(stored(local)).toMatchObject({ refreshToken: 'refresh.s2.0' });
-});
+test.each([eve, ada])(
+  'goes on with the session of $email that another tab has begun',
+  async (user) => {
+    const server = await startServer();
+    const local = createWebStorage();
+    const deaf = createTestRuntime({ openChannel: () => undefined });
+    const one = openTab(server, { storage: webStorage(local), runtime: deaf }).client;
+    await one.signIn(ada);
+    server.endSessions();
+    const two = openTab(server, { storage: webStorage(local) }).client;
+    await two.signIn(user);
+    expect(reasonOf(await caught(one.trpc.notes.mine.query()))).toBe('session_revoked');
+    expect(one.state.getSnapshot().user?.email).toBe(user.email);
+    expect(stored(local)).toMatchObject({ refreshToken: 'refresh.s2.0' });
+    expect(await one.trpc.notes.mine.query()).toBe(user.email);
+  },
+);
 
 test('pays no heed to strange messages', async () => {
   const server = await startServer();

@@ -59,7 +59,7 @@ export interface ClientSession<TUser> {
   ) => Promise<T>;
   /** A token that is good for a while, refreshed first if need be. */
   readonly ticket: () => Promise<Ticket>;
-  /** Another ticket, after the server has refused this one as expired or stale. */
+  /** Another ticket of the same session, after the server has refused this one as expired or stale. */
   readonly replace: (spent: Ticket) => Promise<Ticket>;
   /** @throws TRPCClientError with `session_revoked` when the ticket's session is not the present one */
   readonly assertCurrent: (ticket: Ticket) => void;
@@ -78,6 +78,7 @@ export interface ClientSession<TUser> {
   readonly close: () => void;
 }
 
+/** What a session is made of. */
 export interface SessionOptions<TUser> {
   /** `null` in cookie mode: the browser keeps the refresh token. */
   readonly storage: SessionStorage | null;
@@ -180,7 +181,8 @@ export function createSession<TUser extends SessionUser>(
     return { accessToken: access && access.token, generation };
   }
 
-  function replace(spent: Ticket): Promise<Ticket> {
+  async function replace(spent: Ticket): Promise<Ticket> {
+    assertCurrent(spent);
     // A borrowed token may have waited for this tab to wake up, and be no younger.
     if (access?.token === spent.accessToken || access?.isBorrowed) access = null;
     return ticket();
@@ -374,11 +376,14 @@ export function createSession<TUser extends SessionUser>(
 
   async function signOut(): Promise<void> {
     signOuts++;
-    const held = refreshToken;
+    let token = refreshToken;
     end(null);
-    const token = (await forget()) ?? held;
-    tabs.post({ reason: null });
-    if (!storage || token !== null) await tellSignedOut(token);
+    try {
+      token = (await forget()) ?? token;
+    } finally {
+      tabs.post({ reason: null });
+      if (!storage || token !== null) await tellSignedOut(token);
+    }
   }
 
   async function tellSignedOut(token: string | null): Promise<void> {

@@ -298,7 +298,8 @@ export interface AuthServer extends AsyncDisposable {
   answer(path: string, answer: unknown): void;
   makeTokensStale(): void;
   forgetAccessTokens(): void;
-  endSessions(): void;
+  /** Of that user, or all. */
+  endSessions(email?: string): void;
   useForeignFormatter(): void;
   /** The next request is redirected. */
   redirectTo(url: string): void;
@@ -384,8 +385,11 @@ export async function createAuthServer(): Promise<AuthServer> {
       }
     },
     forgetAccessTokens: () => state.accessTokens.clear(),
-    endSessions: () => {
-      for (const session of state.sessions.values()) session.ended = true;
+    endSessions: (email) => {
+      const userId = email === undefined ? undefined : state.accounts.get(email)?.user.id;
+      for (const session of state.sessions.values()) {
+        if (email === undefined || session.userId === userId) session.ended = true;
+      }
     },
     useForeignFormatter: () => {
       state.hasForeignFormatter = true;
