@@ -131,7 +131,7 @@ test('a peppered hash is not to be imported: only this server could have made it
 
 test('whatever is stored, verifying answers', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.string(), fc.string({ unit: 'binary' }), async (stored, typed) => {
+    fc.asyncProperty(fc.string(), fc.string(), async (stored, typed) => {
       expect(await hasher.verify(typed, stored)).toBe(false);
     }),
     { numRuns: 20 },

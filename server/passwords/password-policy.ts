@@ -4,7 +4,7 @@ import type { PasswordRule } from '../../shared/reasons.ts';
 
 /** At most this many characters, so that normalising and hashing stay cheap. */
 const maxLength = 256;
-/** What must be left of a password without the account's own words. */
+/** What must be left of a password without a common word, or without the account's own. */
 const minUnrelatedLength = 8;
 /** Shorter words stand in too many good passwords by chance. */
 const minWordLength = 4;
@@ -29,16 +29,22 @@ export function createPasswordPolicy(minLength: number): PasswordPolicy {
     password: string,
     ownWords: readonly (string | null | undefined)[],
   ): PasswordRule | null {
-    const length = [...password].length;
+    const length = lengthOf(password);
     if (length < minLength) return 'too_short';
     if (length > maxLength) return 'too_long';
     const folded = password.toLowerCase();
-    if (common.has(folded) || common.has(stripEnds(folded))) return 'common';
-    if (new Set(folded).size < minDistinctCharacters) return 'common';
-    if (withoutWords(folded, ownWords).length < Math.min(minUnrelatedLength, length)) {
-      return 'personal';
-    }
-    return null;
+    const word = stripEnds(folded);
+    if (isCommon(folded)) return 'common';
+    if (common.has(word) && isLittle(folded.replace(word, ''))) return 'common';
+    return isLittle(withoutWords(folded, ownWords)) ? 'personal' : null;
+  }
+
+  function isCommon(folded: string): boolean {
+    return common.has(folded) || new Set(folded).size < minDistinctCharacters;
+  }
+
+  function isLittle(rest: string): boolean {
+    return lengthOf(rest) < minUnrelatedLength || isCommon(rest);
   }
 
   return {
@@ -47,6 +53,11 @@ export function createPasswordPolicy(minLength: number): PasswordPolicy {
       if (detail) throw new LatchkeyError('weak_password', { detail });
     },
   };
+}
+
+/** In code points (NIST SP 800-63B-4 §3.1.1.2). */
+function lengthOf(text: string): number {
+  return [...text].length;
 }
 
 /** `password2026!` is `password` to whoever guesses. */
