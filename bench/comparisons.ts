@@ -107,7 +107,7 @@ export function createRows(cost: number): readonly Row[] {
     {
       figure: 'auth.login',
       beside: `raw bcrypt, cost ${cost}`,
-      how: 'verifications by @node-rs/bcrypt alone, one after the other, in a process of its own',
+      how: 'verifications by @node-rs/bcrypt alone, one after the other; at so few sign-ins a second the code around ours is not compiled yet',
       start: (bench) => signingIn(bench, () => startRawBcrypt(bench, cost)),
     },
     {

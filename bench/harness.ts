@@ -64,9 +64,13 @@ export interface Comparison {
   readonly loadShare: number;
 }
 
+/** Medians of the slices of one side. */
 export interface Rate {
   readonly perSecond: number;
+  /** Processor time of one operation. */
   readonly cpuMicros: number;
+  /** Part of a processor that it had while it was measured; over 1 with threads on several. */
+  readonly coreShare: number;
 }
 
 /** Which processors are used for what; `null` where they cannot be chosen. */
@@ -309,6 +313,7 @@ function rateOf(slices: readonly Slice[]): Rate {
   return {
     perSecond: spreadOf(slices.map(perSecond)).median,
     cpuMicros: spreadOf(slices.map(cpuOfOne)).median,
+    coreShare: spreadOf(slices.map((slice) => slice.cpuMicros / slice.seconds / 1e6)).median,
   };
 }
 

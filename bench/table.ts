@@ -1,4 +1,4 @@
-import type { Comparison, Spread } from './harness.ts';
+import type { Comparison, Rate, Spread } from './harness.ts';
 
 /** A row of the table as it was measured. */
 export interface MeasuredRow extends Comparison {
@@ -10,62 +10,80 @@ export interface MeasuredRow extends Comparison {
 /** Above this the load generator, and not the server, may have set the rate. */
 const busyLoadShare = 0.9;
 
-/** One line for each row, with a note on each below. */
-export function formatTable(rows: readonly MeasuredRow[]): string {
-  const header = [
-    ['', 'figure', 'beside', 'a second', 'rate ×', '', 'µs each', 'processor ×', ''],
-    ['', '', '', 'ours : theirs', 'median', 'min–max', 'ours : theirs', 'median', 'min–max'],
-  ];
-  const body = rows.map((row, index) => [
-    `${index + 1}`,
-    row.figure,
-    row.beside,
-    `${round(row.ours.perSecond)} : ${round(row.theirs.perSecond)}`,
-    ratio(row.rateRatio.median) + (row.loadShare > busyLoadShare ? '*' : ''),
-    range(row.rateRatio),
-    `${round(row.ours.cpuMicros)} : ${round(row.theirs.cpuMicros)}`,
-    ratio(row.cpuRatio.median),
-    range(row.cpuRatio),
-  ]);
-  const lines = [...header, ...body];
-  const widths = lines[0]?.map((_, column) =>
-    Math.max(...lines.map((line) => line[column]?.length ?? 0)),
-  );
-  const isText = (column: number) => column < 3;
-  const table = lines.map((line) =>
-    line
-      .map((cell, column) => {
-        const width = widths?.[column] ?? 0;
-        return isText(column) ? cell.padEnd(width) : cell.padStart(width);
-      })
-      .join('  ')
-      .trimEnd(),
-  );
-  const notes = rows.map((row, index) => `${index + 1}  ${row.how}`);
-  const isLoadBusy = rows.some((row) => row.loadShare > busyLoadShare);
+interface Column {
+  readonly head: readonly [string, string];
+  /** Texts stand left in their column, figures right. */
+  readonly isText?: true;
+  cell(row: MeasuredRow, number: number): string;
+}
+
+const columns: readonly Column[] = [
+  { head: ['', ''], isText: true, cell: (_row, number) => `${number}` },
+  { head: ['', 'ours'], isText: true, cell: (row) => row.figure },
+  { head: ['', 'beside'], isText: true, cell: (row) => row.beside },
+  sides('a second', (rate) => count(rate.perSecond)),
+  ...spread('rate ×', (row) => row.rateRatio),
+  { head: ['', ''], cell: (row) => (isLoadBusy(row) ? '*' : '') },
+  sides('µs each', (rate) => count(rate.cpuMicros)),
+  ...spread('processor ×', (row) => row.cpuRatio),
+  sides('core used', (rate) => `${Math.round(rate.coreShare * 100)}%`),
+];
+
+function sides(name: string, cellOf: (rate: Rate) => string): Column {
+  const cell = ({ ours, theirs }: MeasuredRow) => `${cellOf(ours)} : ${cellOf(theirs)}`;
+  return { head: [name, 'ours : theirs'], cell };
+}
+
+function spread(name: string, spreadOf: (row: MeasuredRow) => Spread): readonly Column[] {
   return [
-    ...table,
+    { head: ['', 'min'], cell: (row) => ratio(spreadOf(row).min) },
+    { head: [name, 'median'], cell: (row) => ratio(spreadOf(row).median) },
+    { head: ['', 'max'], cell: (row) => ratio(spreadOf(row).max) },
+  ];
+}
+
+const legend = [
+  'rate ×       operations a second, ours ÷ theirs: more is better',
+  'processor ×  processor time of one operation, all threads, ours ÷ theirs: less is better; where other',
+  '             work shares the machine (core used below 100%, or unlike) it says more than the rate',
+];
+const busyLoadNote = '*            the load generator was at its limit: look at the processor time';
+
+/** One line for each row, and below, what stands beside what. */
+export function formatTable(rows: readonly MeasuredRow[]): string {
+  const lines = [
+    columns.map(({ head }) => head[0]),
+    columns.map(({ head }) => head[1]),
+    ...rows.map((row, index) => columns.map(({ cell }) => cell(row, index + 1))),
+  ];
+  const table = columns.map(({ isText }, index) => {
+    const cells = lines.map((line) => line[index] ?? '');
+    const width = Math.max(...cells.map((cell) => cell.length));
+    return cells.map((cell) => (isText ? cell.padEnd(width) : cell.padStart(width)));
+  });
+  return [
+    ...lines.map((_line, index) =>
+      table
+        .map((cells) => cells[index])
+        .join('  ')
+        .trimEnd(),
+    ),
     '',
-    'rate ×: requests a second, ours ÷ theirs; more is better.',
-    'processor ×: processor time of one operation, all threads, ours ÷ theirs; less is better.',
-    ...(isLoadBusy
-      ? [
-          '* the load generator was at its limit in a slice: the processor time says more than the rate.',
-        ]
-      : []),
+    ...legend,
+    ...(rows.some(isLoadBusy) ? [busyLoadNote] : []),
     '',
-    ...notes,
+    ...rows.map(({ how }, index) => `${`${index + 1}`.padStart(2)}  ${how}`),
   ].join('\n');
 }
 
-function range({ min, max }: Spread): string {
-  return `${ratio(min)}–${ratio(max)}`;
+function isLoadBusy({ loadShare }: MeasuredRow): boolean {
+  return loadShare > busyLoadShare;
 }
 
 function ratio(value: number): string {
   return value < 10 ? value.toFixed(2) : value.toFixed(1);
 }
 
-function round(value: number): string {
+function count(value: number): string {
   return value < 100 ? value.toFixed(1) : Math.round(value).toLocaleString('en');
 }
