@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import { ConfigurationError } from './config/configuration-error.ts';
 import type { LogLevel } from './config/environment.ts';
 
 /** What is logged: chosen fields and a constant message. Never an input, a header or a message of an error. */
@@ -30,6 +31,8 @@ export function describeError(error: unknown): object {
   return {
     error: error.name,
     ...('code' in error && typeof error.code === 'string' ? { code: error.code } : {}),
+    // These lines are for whoever has to mend it, and hold no values.
+    ...(error instanceof ConfigurationError ? { problems: error.problems } : {}),
     at: (error.stack ?? '')
       .split('\n')
       .filter((line) => /^\s+at /.test(line))

@@ -3,7 +3,7 @@ import type { LatchkeyContext } from './context.ts';
 
 /**
  * TypeScript does not check the context of a nested router, so a host can forget
- * ours; the first call then says what to do.
+ * ours; the first call then writes what to do into the log.
  *
  * @throws ConfigurationError
  */

@@ -43,21 +43,37 @@ const reasonOfCode: Partial<Record<TRPCError['code'], Reason>> = {
 
 /** The refusal in an error, whoever threw it; `null` for a host's own. */
 export function refusalOf(error: TRPCError): LatchkeyError | null {
-  if (error.cause instanceof LatchkeyError) return error.cause;
-  if (error.code === 'INTERNAL_SERVER_ERROR') return new LatchkeyError('internal');
-  if (error.code === 'BAD_REQUEST') {
-    return new LatchkeyError('invalid_input', { issues: issuesOf(error.cause) });
+  const { cause } = error;
+  if (cause instanceof LatchkeyError) return cause;
+  if (error.code === 'INTERNAL_SERVER_ERROR') {
+    return new LatchkeyError('internal', { cause: cause ?? error });
+  }
+  if (error.code === 'BAD_REQUEST' && cause && isOfParser(error.message, cause)) {
+    return new LatchkeyError('invalid_input', { issues: issuesOf(cause), cause });
   }
   return null;
 }
 
-/** An error of tRPC that says the reason in its code and its message. */
-export function toTRPCError(refusal: LatchkeyError): TRPCError {
-  return new TRPCError({
-    code: reasons[refusal.reason].code,
-    message: refusal.message,
-    cause: refusal,
-  });
+/**
+ * A parser's words, which tRPC takes over, are not ours to repeat, and ours may stand in their
+ * place already; all others are the host's own.
+ */
+function isOfParser(message: string, cause: Error): boolean {
+  return message === cause.message || message === new LatchkeyError('invalid_input').message;
+}
+
+/** True for an unexpected error that was logged where it was met, and has our words since. */
+export function isReported({ message }: TRPCError): boolean {
+  return message === new LatchkeyError('internal').message;
+}
+
+/**
+ * An error of tRPC that says the reason in its code and its message.
+ *
+ * @param cause what a host's own formatter and `onError` look into, such as an error of zod
+ */
+export function toTRPCError(refusal: LatchkeyError, cause: Error = refusal): TRPCError {
+  return new TRPCError({ code: reasons[refusal.reason].code, message: refusal.message, cause });
 }
 
 /**
@@ -78,7 +94,7 @@ export function formatError({
   const reason = refusal?.reason ?? reasonOfCode[error.code] ?? null;
   const { detail, issues, retryAfterSeconds } = refusal ?? {};
   return {
-    message: refusal && !isOwnMessage(error) ? refusal.message : error.message,
+    message: refusal?.message ?? error.message,
     code: TRPC_ERROR_CODES_BY_KEY[answered.code],
     data: {
       code: answered.code,
@@ -91,11 +107,6 @@ export function formatError({
       ...(reason === 'internal' && ctx?.latchkey ? { requestId: ctx.latchkey.requestId } : {}),
     },
   };
-}
-
-/** A host's own words for a bad request are its to choose; those of a parser are not ours to repeat. */
-function isOwnMessage(error: TRPCError): boolean {
-  return error.code === 'BAD_REQUEST' && error.cause === undefined;
 }
 
 /** zod's issues, wherever they come from, without the values and patterns that they may carry. */

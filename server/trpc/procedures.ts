@@ -1,3 +1,4 @@
+import { getTRPCErrorFromUnknown, type TRPCError } from '@trpc/server';
 import { LatchkeyError } from '../../shared/latchkey-error.ts';
 import type { UserRecord } from '../../shared/records.ts';
 import type { User } from '../../shared/schemas.ts';
@@ -7,8 +8,8 @@ import { authenticate, type Principal } from '../sessions/authenticate.ts';
 import type { SessionParts } from '../sessions/session-parts.ts';
 import { assertMounted } from './assert-mounted.ts';
 import type { CallContext } from './context.ts';
-import { refusalOf, toTRPCError } from './error-formatter.ts';
-import { t } from './init.ts';
+import { isReported, refusalOf, toTRPCError } from './error-formatter.ts';
+import { procedure } from './init.ts';
 
 /** The session of a signed-in call. */
 export interface CurrentSession {
@@ -43,30 +44,35 @@ export function createProcedures<
     { ctx, path }: { readonly ctx: unknown; readonly path: string },
     call: (latchkey: CallContext) => Promise<T>,
   ): Promise<T> {
-    assertMounted(ctx);
-    const { latchkey } = ctx;
-    latchkey.setHeader('cache-control', 'no-store');
-    const result = await call(latchkey).catch((error: unknown) => {
-      if (error instanceof LatchkeyError) throw refuse(latchkey, error);
-      throw error;
-    });
-    // The result of a failed call has tRPC's error; its type says so only to tRPC.
-    const failed = result as { ok: boolean; error?: Parameters<typeof refusalOf>[0] };
-    if (failed.ok || !failed.error) return result;
-    const refusal = refusalOf(failed.error);
-    if (!refusal) return result;
-    if (refusal.reason === 'internal') {
-      const { requestId } = latchkey;
-      parts.logger.error({ requestId, path, ...describeError(failed.error.cause) }, 'call failed');
+    let latchkey: CallContext | undefined;
+    try {
+      assertMounted(ctx);
+      ({ latchkey } = ctx);
+      latchkey.setHeader('cache-control', 'no-store');
+      const result = await call(latchkey);
+      // The result of a failed call has tRPC's error; its type says so only to tRPC.
+      const failed = result as { ok: boolean; error?: TRPCError };
+      if (failed.ok || !failed.error) return result;
+      throw failed.error;
+    } catch (error) {
+      throw refuse({ latchkey, path }, getTRPCErrorFromUnknown(error));
     }
-    throw refuse(latchkey, refusal);
   }
 
-  function refuse(latchkey: CallContext, refusal: LatchkeyError): Error {
-    if (refusal.retryAfterSeconds !== undefined) {
-      latchkey.setHeader('retry-after', String(refusal.retryAfterSeconds));
+  function refuse(
+    { latchkey, path }: { readonly latchkey: CallContext | undefined; readonly path: string },
+    error: TRPCError,
+  ): TRPCError {
+    const refusal = refusalOf(error);
+    if (!refusal) return error;
+    if (refusal.reason === 'internal' && !isReported(error)) {
+      const requestId = latchkey?.requestId;
+      parts.logger.error({ requestId, path, ...describeError(refusal.cause) }, 'call failed');
     }
-    return toTRPCError(refusal);
+    if (refusal.retryAfterSeconds !== undefined) {
+      latchkey?.setHeader('retry-after', String(refusal.retryAfterSeconds));
+    }
+    return toTRPCError(refusal, error.cause ?? error);
   }
 
   async function identify(latchkey: CallContext): Promise<Principal> {
@@ -79,7 +85,7 @@ export function createProcedures<
   }
 
   function signedIn(assertAllowed: (user: UserRecord) => void) {
-    return t.procedure.use(({ ctx, path, next }) =>
+    return procedure.use(({ ctx, path, next }) =>
       guarded({ ctx, path }, async (latchkey) => {
         // Shared by the calls of a batch, which begin together. Never kept: a context may
         // outlive a session where it belongs to a socket or to a caller.
@@ -101,7 +107,7 @@ export function createProcedures<
   }
 
   return {
-    publicProcedure: t.procedure.use(({ ctx, path, next }) => guarded({ ctx, path }, () => next())),
+    publicProcedure: procedure.use(({ ctx, path, next }) => guarded({ ctx, path }, () => next())),
 
     /** Any signed-in user. */
     protectedProcedure: signedIn(() => {}),
