@@ -36,11 +36,14 @@ export interface ContextSource {
     readonly headers: Headers | Readonly<Record<string, string | string[] | undefined>>;
     readonly socket?: { readonly remoteAddress?: string | undefined };
   };
-  /** Of node:http. */
-  readonly res?: {
-    setHeader(name: string, value: string): unknown;
-    appendHeader?(name: string, value: string): unknown;
-  };
+  /** Of node:http and Express, or Fastify's reply. */
+  readonly res?:
+    | {
+        readonly headersSent: boolean;
+        setHeader(name: string, value: string): unknown;
+        appendHeader(name: string, value: string): unknown;
+      }
+    | { header(name: string, value: string): unknown };
   /** Of fetch. */
   readonly resHeaders?: Headers;
   /** tRPC's own account of the request. */
@@ -80,12 +83,17 @@ export function createCallContext(parts: ContextParts, source: ContextSource): C
     isStreamed: info?.accept === 'application/jsonl',
     setHeader(name, value) {
       resHeaders?.set(name, value);
-      res?.setHeader(name, value);
+      if (!res) return;
+      if (!('setHeader' in res)) res.header(name, value);
+      // In a stream they have left before a call is through.
+      else if (!res.headersSent) res.setHeader(name, value);
     },
     appendHeader(name, value) {
       resHeaders?.append(name, value);
-      if (res?.appendHeader) res.appendHeader(name, value);
-      else res?.setHeader(name, value);
+      if (!res) return;
+      // Fastify appends by itself what may be sent more than once.
+      if (!('setHeader' in res)) res.header(name, value);
+      else if (!res.headersSent) res.appendHeader(name, value);
     },
     principal: null,
   };
