@@ -1,3 +1,4 @@
+import type { AnyTRPCRouter } from '@trpc/server';
 import type { UserRecord } from '../shared/records.ts';
 import {
   builtInRoles,
@@ -21,7 +22,12 @@ import {
 } from './config/settings.ts';
 import { createClientIp } from './http/client-ip.ts';
 import { createFetchHandler, type FetchHandler } from './http/fetch-handler.ts';
-import { createHandler, type EndpointOptions, type Handler } from './http/handler.ts';
+import {
+  createHandler,
+  type EndpointOptions,
+  type EndpointPath,
+  type Handler,
+} from './http/handler.ts';
 import { createNodeHandler, type NodeHandler } from './http/node-handler.ts';
 import { createRoutes } from './http/routes.ts';
 import { createMemoryLimits, createNoLimits, defaultLimits } from './limits/limits.ts';
@@ -33,6 +39,7 @@ import { createRuntime, type Runtime } from './runtime.ts';
 import { openDatabase } from './store/sqlite/open-database.ts';
 import { createSqliteStore } from './store/sqlite/sqlite-store.ts';
 import { createAccessTokens } from './tokens/access-token.ts';
+import { readCustomClaims, type CustomClaims } from './tokens/custom-claims.ts';
 import { createKeyRing, type KeyRing } from './tokens/key-ring.ts';
 import { createRefreshTokens } from './tokens/refresh-token.ts';
 import { createSealer } from './tokens/seal.ts';
@@ -49,9 +56,6 @@ import { createRefreshCookie } from './trpc/refresh-cookie.ts';
 /** Roles beyond `user` and `admin`, each with its permissions. */
 export type RolePermissions = Readonly<Record<string, readonly string[]>>;
 
-/** The host's own claims: JSON values, under names that RFC 9068 does not use. */
-export type CustomClaims = Readonly<Record<string, unknown>>;
-
 /** How Latchkey is set up as a library. Every option has a default but in production the secret. */
 export interface LatchkeyOptions<
   Roles extends RolePermissions = Record<never, never>,
@@ -64,7 +68,10 @@ export interface LatchkeyOptions<
   readonly secret?: string | undefined;
   /** Your roles with their permissions; an admin may do everything. `user` may be given permissions too. */
   readonly roles?: Roles;
-  /** Your claims for a user's access tokens, computed whenever one is issued. */
+  /**
+   * Your claims for a user's access tokens, computed whenever one is issued: JSON values, 4 KiB at
+   * most. A call reads them from its token, so they are as old as it is, and not secret.
+   */
   readonly claims?: (user: User<BuiltInRole | (keyof Roles & string)>) => Claims | Promise<Claims>;
   /** One JSON line for each warning and error on stdout by default. */
   readonly logger?: Logger;
@@ -150,7 +157,8 @@ export async function compose<
         refreshGraceMs: settings.refreshGraceSeconds * 1_000,
         maxPerUser: settings.maxSessionsPerUser,
       },
-      claimsOf: async (user: UserRecord) => (await claims?.(toUser<Role>(user))) ?? {},
+      claimsOf: async (user: UserRecord) =>
+        claims ? readCustomClaims(await claims(toUser<Role>(user))) : {},
       hasher: createPasswordHasher({
         cost: settings.bcryptCost,
         pepper: deriveKey(secret, 'pepper'),
@@ -205,6 +213,18 @@ function rolesOf<Roles extends RolePermissions>(
   return [...new Set([...builtInRoles, ...declared])];
 }
 
+/** Makes a handler of a router. */
+export interface CreateHandler<RequestHandler> {
+  /** Of Latchkey's own router. */
+  (endpoint?: EndpointPath & { readonly router?: undefined }): RequestHandler;
+  /**
+   * Of yours.
+   *
+   * @throws ConfigurationError when `basePath` is not valid
+   */
+  <TRouter extends AnyTRPCRouter>(endpoint: EndpointOptions<TRouter>): RequestHandler;
+}
+
 /** What a host application gets. */
 export interface Latchkey<
   Role extends string,
@@ -220,9 +240,9 @@ export interface Latchkey<
   /** Gives every error of your router its reason, and takes stacks and inner messages out. */
   readonly errorFormatter: typeof formatError;
   /** Serves a router on node:http or in Express, behind Latchkey's edge, with discovery and health. */
-  nodeHandler(endpoint?: Partial<EndpointOptions>): NodeHandler;
+  readonly nodeHandler: CreateHandler<NodeHandler>;
   /** The same for web requests: Hono, Next.js, Bun, Deno. */
-  fetchHandler(endpoint?: Partial<EndpointOptions>): FetchHandler;
+  readonly fetchHandler: CreateHandler<FetchHandler>;
   /**
    * Makes an account in the name of the application, with a password or with the bcrypt
    * hash that another system kept, which the first sign-in upgrades.
@@ -293,7 +313,7 @@ export function assemble<
   });
   const routes = createRoutes({ url: settings.url, keyRing, store: accounts.store, isDraining });
 
-  function handlerFor(endpoint: Partial<EndpointOptions>): Handler {
+  function handlerFor(endpoint: Partial<EndpointOptions<AnyTRPCRouter>>): Handler {
     return createHandler({
       router: appRouter,
       createContext,

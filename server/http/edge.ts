@@ -60,16 +60,21 @@ const singleHeaders = ['authorization', 'content-type', 'origin', 'cookie', 'x-l
  * done for it: one path, one content type, bounded batch, body and depth.
  *
  * @param rest what follows the endpoint and its slash in the target
+ * @param separator what stands for the dots of a procedure's path there (`pathSeparator` of tRPC)
  * @throws EdgeRefusal
  */
-export async function admitCall(request: EdgeRequest, rest: string): Promise<AdmittedCall> {
+export async function admitCall(
+  request: EdgeRequest,
+  rest: string,
+  separator = '.',
+): Promise<AdmittedCall> {
   const { method } = request;
   if (method !== 'GET' && method !== 'POST') throw new EdgeRefusal('METHOD_NOT_SUPPORTED');
   if (singleHeaders.some((name) => request.headers(name).length > 1)) {
     throw new EdgeRefusal('BAD_REQUEST');
   }
   const mark = rest.indexOf('?');
-  const path = mark === -1 ? rest : rest.slice(0, mark);
+  const path = (mark === -1 ? rest : rest.slice(0, mark)).replaceAll(separator, '.');
   const query = mark === -1 ? '' : rest.slice(mark + 1);
   const parameters = new URLSearchParams(query);
   const paths = splitBatch(path, parameters);

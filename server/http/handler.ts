@@ -1,10 +1,11 @@
-import { TRPCError, type AnyTRPCRouter } from '@trpc/server';
+import { TRPCError, type AnyTRPCRouter, type inferRouterContext } from '@trpc/server';
 import { getHTTPStatusCodeFromError, resolveResponse } from '@trpc/server/http';
 import { TRPC_ERROR_CODES_BY_KEY } from '@trpc/server/rpc';
+import { ConfigurationError } from '../config/configuration-error.ts';
 import { describeError, type Logger } from '../logger.ts';
 import type { Runtime } from '../runtime.ts';
 import type { CallContext, ContextSource, LatchkeyContext } from '../trpc/context.ts';
-import { formatError } from '../trpc/error-formatter.ts';
+import { formatError, isReported } from '../trpc/error-formatter.ts';
 import { admitCall, EdgeRefusal, type AdmittedCall, type EdgeRequest } from './edge.ts';
 import { corsHeadersFor, preflightHeaders, securityHeaders } from './headers.ts';
 import type { Route } from './routes.ts';
@@ -17,18 +18,30 @@ export interface IncomingCall extends EdgeRequest {
   readonly source: Pick<ContextSource, 'req' | 'ip'>;
 }
 
-/** Makes the context of a call in a host's router. */
-export type CreateContext = (source: ContextSource) => LatchkeyContext | Promise<LatchkeyContext>;
-
-/** Where the tRPC endpoint is, and what answers there. */
-export interface EndpointOptions {
-  readonly router: AnyTRPCRouter;
-  readonly createContext: CreateContext;
-  /** Path of the endpoint, without a slash at its end; `/trpc` by default. */
+/** Where the tRPC endpoint is. */
+export interface EndpointPath {
+  /**
+   * Path of the endpoint as clients see it, without a slash at its end; `/trpc` by default.
+   * Where a framework mounts the handler below a path, that path is part of it.
+   */
   readonly basePath?: string;
 }
 
-export interface HandlerParts extends EndpointOptions {
+/** What answers at the tRPC endpoint: a router, and the context that it wants. */
+export interface EndpointOptions<TRouter extends AnyTRPCRouter> extends EndpointPath {
+  readonly router: TRouter;
+  /** Makes your context; Latchkey's part is `...latchkey.createContext(source)`. */
+  readonly createContext: (
+    source: ContextSource,
+  ) => ContextOf<TRouter> | Promise<ContextOf<TRouter>>;
+}
+
+/** TypeScript does not ask a router for the context of routers nested in it: ours has to be there. */
+type ContextOf<TRouter extends AnyTRPCRouter> = inferRouterContext<TRouter> & LatchkeyContext;
+
+export interface HandlerParts extends EndpointPath {
+  readonly router: AnyTRPCRouter;
+  readonly createContext: (source: ContextSource) => LatchkeyContext | Promise<LatchkeyContext>;
   readonly url: string;
   readonly allowedOrigins: ReadonlySet<string>;
   readonly routes: readonly Route[];
@@ -42,8 +55,14 @@ export interface HandlerParts extends EndpointOptions {
  */
 export type Handler = (call: IncomingCall) => Promise<Response | null>;
 
+/** @throws ConfigurationError when the endpoint's path is none */
 export function createHandler(parts: HandlerParts): Handler {
   const { basePath = '/trpc', logger, runtime } = parts;
+  if (!/^(\/[^/?#]+)+$/.test(basePath)) {
+    throw new ConfigurationError([
+      'basePath: not valid. Wanted: the path of the endpoint, such as /api/trpc, without a slash at its end.',
+    ]);
+  }
   const endpoint = `${basePath}/`;
   const always = securityHeaders(parts.url);
 
@@ -63,7 +82,7 @@ export function createHandler(parts: HandlerParts): Handler {
       onError: ({ error, path }) => {
         if (error.code !== 'INTERNAL_SERVER_ERROR' || isReported(error)) return;
         const requestId = latchkey?.requestId;
-        logger.error({ requestId, path, ...describeError(error.cause) }, 'call failed');
+        logger.error({ requestId, path, ...describeError(error.cause ?? error) }, 'call failed');
       },
     });
     for (const [name, value] of resHeaders) {
@@ -99,7 +118,8 @@ export function createHandler(parts: HandlerParts): Handler {
     if (!isTrpc && !route) return null;
     if (method === 'OPTIONS') return new Response(null, { status: 204, headers: preflightHeaders });
     if (isTrpc) {
-      return answerCall(call, await admitCall(call, target.slice(endpoint.length)));
+      const { pathSeparator } = parts.router._def._config;
+      return answerCall(call, await admitCall(call, target.slice(endpoint.length), pathSeparator));
     }
     if (method !== 'GET' && method !== 'HEAD') throw new EdgeRefusal('METHOD_NOT_SUPPORTED');
     return (await route?.answer()) ?? null;
@@ -132,9 +152,4 @@ export function createHandler(parts: HandlerParts): Handler {
     logger.info({ method, path, status: response.status, ms }, 'request');
     return response;
   };
-}
-
-/** Errors that went through one of our procedures were logged there. */
-function isReported(error: TRPCError): boolean {
-  return error.cause instanceof Error && error.cause.name === 'LatchkeyError';
 }

@@ -13,7 +13,14 @@ const clockToleranceSeconds = 5;
 export const minAccessTtlSeconds = 1;
 export const maxAccessTtlSeconds = 86_400;
 
-const ownClaims = new Set(['iss', 'aud', 'sub', 'sid', 'jti', 'iat', 'exp', 'nbf', 'role', 'ver']);
+/** What a token says by itself. */
+const ownClaims = ['iss', 'aud', 'sub', 'sid', 'jti', 'iat', 'exp', 'nbf', 'role', 'ver'] as const;
+/** Names that are not free, because they are ours or have a meaning in RFC 9068, 8693 or 7800. */
+export const reservedClaims = [
+  ...ownClaims,
+  ...(['auth_time', 'acr', 'amr', 'client_id', 'scope', 'act', 'cnf'] as const),
+] as const;
+export type ReservedClaim = (typeof reservedClaims)[number];
 
 /** What a verified access token says. */
 export interface AccessClaims {
@@ -84,7 +91,7 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
     if (expiresAt <= issuedAt || expiresAt - issuedAt > maxAccessTtlSeconds) throw invalid();
     if ('nbf' in claims) throw invalid();
     const custom = Object.fromEntries(
-      Object.entries(claims).filter(([name]) => !ownClaims.has(name)),
+      Object.entries(claims).filter(([name]) => !ownClaims.some((own) => own === name)),
     );
     return { userId: sub, sessionId: sid, role, version: ver as number, custom, expiresAt };
   }
