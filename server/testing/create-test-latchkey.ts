@@ -1,13 +1,18 @@
+import {
+  createTRPCClient,
+  httpBatchLink,
+  httpLink,
+  splitLink,
+  type TRPCClient,
+} from '@trpc/client';
 import type { AnyTRPCRouter } from '@trpc/server';
-import { createTRPCClient, httpBatchLink, httpLink, splitLink, type TRPCClient } from '@trpc/client';
-
 import type { AuthResult, BuiltInRole } from '../../shared/schemas.ts';
+import type { EndpointOptions } from '../http/handler.ts';
 import { startServer } from '../http/server.ts';
 import {
   assemble,
   compose,
   type Composition,
-  type CustomClaims,
   type Latchkey,
   type LatchkeyOptions,
   type RolePermissions,
@@ -15,8 +20,9 @@ import {
 import { silentLogger } from '../logger.ts';
 import { createRuntime } from '../runtime.ts';
 import { createSession, issueTokens } from '../sessions/start-session.ts';
+import type { CustomClaims } from '../tokens/custom-claims.ts';
+import type { ContextSource } from '../trpc/context.ts';
 import { isCredentialPath } from '../trpc/credentials.ts';
-import type { ContextSource, LatchkeyContext } from '../trpc/context.ts';
 import { toUser } from '../trpc/procedures.ts';
 import { createTestClock, type TestClock } from './clock.ts';
 import { createForger, type TokenForger } from './forger.ts';
@@ -31,14 +37,26 @@ export interface TestUser<Role extends string> {
   readonly email?: string;
 }
 
-/** A router of the application under test, with the context that it wants. */
-export interface TestEndpoint<TRouter extends AnyTRPCRouter> {
-  readonly router: TRouter;
-  readonly createContext: (source: ContextSource) => LatchkeyContext | Promise<LatchkeyContext>;
+/**
+ * A router of the application under test, with the context that it wants.
+ * It has to be built on the `latchkey` of the kit: tokens of another one mean nothing to it.
+ */
+export type TestEndpoint<TRouter extends AnyTRPCRouter> = Pick<
+  EndpointOptions<TRouter>,
+  'router' | 'createContext'
+>;
+
+/** One whose router and context have been checked against each other. */
+interface UntypedEndpoint {
+  readonly router: AnyTRPCRouter;
+  readonly createContext: (source: ContextSource) => unknown;
 }
 
-type AppRouterOf<Role extends string, Permission extends string, Claims extends CustomClaims> =
-  Latchkey<Role, Permission, Claims>['appRouter'];
+type AppRouterOf<
+  Role extends string,
+  Permission extends string,
+  Claims extends CustomClaims,
+> = Latchkey<Role, Permission, Claims>['appRouter'];
 
 type CallerOf<TRouter extends AnyTRPCRouter> = ReturnType<TRouter['createCaller']>;
 
@@ -62,15 +80,15 @@ export interface TestLatchkey<
     endpoint: TestEndpoint<TRouter>,
   ): Promise<CallerOf<TRouter>>;
   /** A typed client that goes the whole way a request goes, without a socket. */
-  clientAs(
-    user: TestUser<Role> | null,
-  ): Promise<TRPCClient<AppRouterOf<Role, Permission, Claims>>>;
+  clientAs(user: TestUser<Role> | null): Promise<TRPCClient<AppRouterOf<Role, Permission, Claims>>>;
   clientAs<TRouter extends AnyTRPCRouter>(
     user: TestUser<Role> | null,
     endpoint: TestEndpoint<TRouter>,
   ): Promise<TRPCClient<TRouter>>;
   /** Serves on a free port of 127.0.0.1 until the kit is disposed. */
-  serve(endpoint?: TestEndpoint<AnyTRPCRouter>): Promise<{ readonly url: string }>;
+  serve<TRouter extends AnyTRPCRouter>(
+    endpoint?: TestEndpoint<TRouter>,
+  ): Promise<{ readonly url: string }>;
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -125,6 +143,9 @@ export async function createTestLatchkey<
     }
     const credential = existing ?? (await accounts.store.findCredential({ email: address }));
     if (!credential?.passwordHash) throw new Error('A test user was not made.');
+    if (role !== undefined && credential.user.role !== role) {
+      throw new Error(`${address} exists already, and its role is ${credential.user.role}.`);
+    }
     const session = createSession(accounts, credential.user.id, { ip: null, userAgent: null });
     const user = await accounts.store.startSession({
       session,
@@ -159,11 +180,13 @@ export async function createTestLatchkey<
 
   async function callerAs(
     user: TestUser<Role> | null,
-    { router, createContext }: TestEndpoint<AnyTRPCRouter> = own,
+    { router, createContext }: UntypedEndpoint = own,
   ): Promise<CallerOf<AnyTRPCRouter>> {
-    const resHeaders = new Headers();
     const headers = await headersOf(user);
-    return router.createCaller(await createContext({ req: { headers }, resHeaders }));
+    // A context for each call, as a request has it.
+    return router.createCaller(() =>
+      createContext({ req: { headers }, resHeaders: new Headers() }),
+    );
   }
 
   async function clientAs(
@@ -171,8 +194,11 @@ export async function createTestLatchkey<
     endpoint: TestEndpoint<AnyTRPCRouter> = own,
   ): Promise<TRPCClient<AnyTRPCRouter>> {
     const handle = latchkey.fetchHandler(endpoint);
+    const { transformer, pathSeparator } = endpoint.router._def._config;
     const link = {
       url: `${settings.url}/trpc`,
+      transformer,
+      pathSeparator,
       headers: await headersOf(user),
       fetch: (url: string | URL | Request, init?: object) => handle(new Request(url, init)),
     };
@@ -201,11 +227,9 @@ export async function createTestLatchkey<
     // The overloads say which router a caller or client is typed by: the one that was passed.
     callerAs: callerAs as TestLatchkey<Role, Roles[keyof Roles][number], Claims>['callerAs'],
     clientAs: clientAs as TestLatchkey<Role, Roles[keyof Roles][number], Claims>['clientAs'],
-    async serve(endpoint = own) {
-      const server = await startServer(latchkey.nodeHandler(endpoint), {
-        host: '127.0.0.1',
-        port: 0,
-      });
+    async serve(endpoint) {
+      const handler = endpoint ? latchkey.nodeHandler(endpoint) : latchkey.nodeHandler();
+      const server = await startServer(handler, { host: '127.0.0.1', port: 0 });
       disposals.push(() => server.stop());
       return { url: server.address };
     },
