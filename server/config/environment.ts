@@ -21,6 +21,12 @@ export interface Environment {
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
+/** What a variable has to be, in words and as a schema. */
+interface Wanted<T> {
+  readonly wanted: string;
+  readonly schema: z.ZodType<T>;
+}
+
 /**
  * Reads the environment.
  *
@@ -44,34 +50,28 @@ export function readEnvironment(variables: Variables): Environment {
   };
 
   const problems: string[] = [];
-  function check<T>(name: string, wanted: string, schema: z.ZodType<T>, value: unknown): T {
+  function check<T>(name: string, value: unknown, { wanted, schema }: Wanted<T>): T {
     const parsed = schema.safeParse(value);
     if (parsed.success) return parsed.data;
     problems.push(`${name}: not valid. Wanted: ${wanted}.`);
     return undefined as T; // Never used: the problem throws below.
   }
 
-  const port = check(
-    'PORT',
-    'a port number, 0 to 65535',
-    z.int().min(0).max(65_535).default(4_000),
-    number('PORT'),
-  );
-  const host = check(
-    'HOST',
-    'an address or host name to listen on',
-    z
+  const port = check('PORT', number('PORT'), {
+    wanted: 'a port number, 0 to 65535',
+    schema: z.int().min(0).max(65_535).default(4_000),
+  });
+  const host = check('HOST', get('HOST'), {
+    wanted: 'an address or host name to listen on',
+    schema: z
       .string()
       .regex(/^[A-Za-z0-9.:_-]+$/)
       .default('127.0.0.1'),
-    get('HOST'),
-  );
-  const logLevel = check(
-    'LATCHKEY_LOG_LEVEL',
-    `one of ${logLevels.join(', ')}`,
-    z.enum(logLevels).default('info'),
-    get('LATCHKEY_LOG_LEVEL'),
-  );
+  });
+  const logLevel = check('LATCHKEY_LOG_LEVEL', get('LATCHKEY_LOG_LEVEL'), {
+    wanted: `one of ${logLevels.join(', ')}`,
+    schema: z.enum(logLevels).default('info'),
+  });
   const admin = readAdmin(get('LATCHKEY_ADMIN_EMAIL'), get('LATCHKEY_ADMIN_PASSWORD'), check);
 
   const production = get('NODE_ENV') === 'production';
@@ -82,7 +82,8 @@ export function readEnvironment(variables: Variables): Environment {
       {
         database: get('DATABASE_URL'),
         redis: get('REDIS_URL') as undefined,
-        url: get('LATCHKEY_URL') ?? `http://localhost:${port}`,
+        // As an origin is written, without the port that goes without saying.
+        url: get('LATCHKEY_URL') ?? new URL(`http://localhost:${port ?? 0}`).origin,
         audience: get('LATCHKEY_AUDIENCE'),
         // The schema decides whether it is one of them.
         signingAlgorithm: get('LATCHKEY_SIGNING_ALG') as undefined,
@@ -120,21 +121,17 @@ function collect<T>(problems: string[], work: () => T): T | undefined {
 function readAdmin(
   email: string | undefined,
   password: string | undefined,
-  check: <T>(name: string, wanted: string, schema: z.ZodType<T>, value: unknown) => T,
+  check: <T>(name: string, value: unknown, wanted: Wanted<T>) => T,
 ): Environment['admin'] {
   if (email === undefined && password === undefined) return null;
   return {
-    email: check(
-      'LATCHKEY_ADMIN_EMAIL',
-      'an e-mail address, together with LATCHKEY_ADMIN_PASSWORD',
-      emailSchema,
-      email,
-    ),
-    password: check(
-      'LATCHKEY_ADMIN_PASSWORD',
-      'a password, together with LATCHKEY_ADMIN_EMAIL',
-      passwordSchema,
-      password,
-    ),
+    email: check('LATCHKEY_ADMIN_EMAIL', email, {
+      wanted: 'an e-mail address, together with LATCHKEY_ADMIN_PASSWORD',
+      schema: emailSchema,
+    }),
+    password: check('LATCHKEY_ADMIN_PASSWORD', password, {
+      wanted: 'a password, together with LATCHKEY_ADMIN_EMAIL',
+      schema: passwordSchema,
+    }),
   };
 }

@@ -6,7 +6,10 @@ import { ConfigurationError } from './configuration-error.ts';
 
 const daySeconds = 86_400;
 
-const origin = z.string().refine((value) => URL.canParse(value) && new URL(value).origin === value);
+const origin = z
+  .string()
+  .regex(/^https?:\/\/[^*]+$/)
+  .refine((value) => URL.canParse(value) && new URL(value).origin === value);
 const cidr = z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()]);
 
 /**
@@ -166,22 +169,28 @@ export type NamedBy = 'option' | 'environment';
  */
 export function resolveSettings(input: SettingsInput, namedBy: NamedBy): Settings {
   const parsed = schema.safeParse(input);
-  if (!parsed.success) {
-    throw new ConfigurationError(
-      parsed.error.issues.flatMap((issue) => {
-        const names = issue.code === 'unrecognized_keys' ? issue.keys : [String(issue.path[0])];
-        return names.map((name) => describe(name, namedBy));
-      }),
-    );
-  }
-  const { redis: _redis, ...settings } = parsed.data;
-  const problems = findConflicts(settings, namedBy);
+  const wrong = new Set(parsed.success ? [] : parsed.error.issues.flatMap(namesIn));
+  // What is wrong is set aside, so that what does not go together shows at the same time.
+  const { redis: _redis, ...settings } =
+    parsed.data ??
+    schema.parse(Object.fromEntries(Object.entries(input).filter(([name]) => !wrong.has(name))));
+  const conflicts = findConflicts(settings, namedBy).filter(
+    ({ between }) => !between.some((name) => wrong.has(name)),
+  );
+  const problems = [
+    ...[...wrong].map((name) => describe(name, namedBy)),
+    ...conflicts.map(({ problem }) => problem),
+  ];
   if (problems.length > 0) throw new ConfigurationError(problems);
   return {
     ...settings,
     audience: settings.audience ?? settings.url,
     allowedOrigins: settings.allowedOrigins ?? ownOrigins(settings.url),
   };
+}
+
+function namesIn(issue: z.core.$ZodIssue): string[] {
+  return issue.code === 'unrecognized_keys' ? issue.keys : [String(issue.path[0])];
 }
 
 function describe(name: string, namedBy: NamedBy): string {
@@ -194,31 +203,40 @@ function nameOf(name: SettingName, namedBy: NamedBy): string {
   return namedBy === 'environment' ? table[name].env : name;
 }
 
+interface Conflict {
+  /** The setting to change, and those that it does not go with. */
+  readonly between: readonly [SettingName, ...SettingName[]];
+  readonly problem: string;
+}
+
 /** What is right by itself and wrong together. */
 function findConflicts(
   settings: Omit<z.output<typeof schema>, 'redis'>,
   namedBy: NamedBy,
-): string[] {
-  const problems: string[] = [];
-  const add = (name: SettingName, problem: string) => {
-    problems.push(`${nameOf(name, namedBy)}: ${problem}`);
+): Conflict[] {
+  const conflicts: Conflict[] = [];
+  const add = (between: Conflict['between'], problem: string) => {
+    conflicts.push({ between, problem: `${nameOf(between[0], namedBy)}: ${problem}` });
   };
   if (settings.sessionIdleTtlSeconds > settings.sessionTtlSeconds) {
     const other = nameOf('sessionTtlSeconds', namedBy);
-    add('sessionIdleTtlSeconds', `longer than ${other}. Wanted: at most as long.`);
+    add(
+      ['sessionIdleTtlSeconds', 'sessionTtlSeconds'],
+      `longer than ${other}. Wanted: at most as long.`,
+    );
   }
   if (settings.refreshGraceSeconds >= settings.sessionIdleTtlSeconds) {
     const other = nameOf('sessionIdleTtlSeconds', namedBy);
-    add('refreshGraceSeconds', `as long as ${other}. Wanted: shorter.`);
+    add(['refreshGraceSeconds', 'sessionIdleTtlSeconds'], `as long as ${other}. Wanted: shorter.`);
   }
-  if (!settings.production) return problems;
+  if (!settings.production) return conflicts;
   if (!settings.url.startsWith('https:') && !settings.allowHttp) {
     const other = nameOf('allowHttp', namedBy);
-    add('url', `not https in production. Wanted: an https origin, or ${other} set.`);
+    add(['url', 'allowHttp'], `not https in production. Wanted: an https origin, or ${other} set.`);
   }
-  if (settings.bcryptCost < 10) add('bcryptCost', 'too low in production. Wanted: 10 to 15.');
-  if (!settings.rateLimits) add('rateLimits', 'off in production. Wanted: on.');
-  return problems;
+  if (settings.bcryptCost < 10) add(['bcryptCost'], 'too low in production. Wanted: 10 to 15.');
+  if (!settings.rateLimits) add(['rateLimits'], 'off in production. Wanted: on.');
+  return conflicts;
 }
 
 /** On a developer's machine the same server goes by two names. */
