@@ -27,13 +27,32 @@ export function decodeSecret(text: string): Uint8Array {
   }
   const bytes = Buffer.from(text, isHex ? 'hex' : 'base64url');
   if (bytes.length < minBytes) throw refuse('too short');
-  const isSequence = bytes.every(
-    (byte, index) => index === 0 || byte - (bytes[index - 1] ?? 0) === 1,
-  );
-  if (new Set(bytes).size < minDistinctBytes || isSequence) throw refuse('repeated or in sequence');
+  if (new Set(bytes).size < minDistinctBytes || [bytes, Buffer.from(text)].some(isRegular)) {
+    throw refuse('repeated or in sequence');
+  }
   const isText = bytes.every((byte) => byte >= 0x20 && byte < 0x7f);
-  if (isText || wordsOfPlaceholders.test(text)) throw refuse('words, not random bytes');
+  // Of random bytes as base64url, less than one in a thousand million has letters of one case alone.
+  const isOfOneCase = !isHex && !(/[a-z]/.test(text) && /[A-Z]/.test(text));
+  if (isText || isOfOneCase || wordsOfPlaceholders.test(text)) {
+    throw refuse('words, not random bytes');
+  }
   return new Uint8Array(bytes);
+}
+
+/** True for what says its beginning again, and for what goes on mostly in even steps. */
+function isRegular(values: Uint8Array): boolean {
+  const steps = new Map<number, number>();
+  for (let index = 1; index < values.length; index += 1) {
+    const step = ((values[index] ?? 0) - (values[index - 1] ?? 0)) & 0xff;
+    steps.set(step, (steps.get(step) ?? 0) + 1);
+  }
+  if (Math.max(...steps.values()) > values.length / 2) return true;
+  for (let period = 1; period <= values.length / 2; period += 1) {
+    if (values.every((value, index) => index < period || value === values[index - period])) {
+      return true;
+    }
+  }
+  return false;
 }
 
 /**
