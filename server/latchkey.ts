@@ -122,7 +122,8 @@ export async function compose<
 
   const databasePath = databasePathOf(settings);
   const { secret, createdPath } = loadSecret({
-    configured: configured ?? process.env['LATCHKEY_SECRET'],
+    // An empty variable is one that is not set, as everywhere.
+    configured: configured ?? (process.env['LATCHKEY_SECRET'] || undefined),
     databasePath,
     production,
     runtime,
