@@ -56,7 +56,11 @@ export function createAuthRouter<
         assertCredentialCall(ctx.latchkey);
         await accounts.limits.consume('refreshPerAddress', networkOf(ctx.latchkey.origin.ip));
         const credentials = credentialsOf(ctx.latchkey, input.refreshToken);
-        if (credentials.refreshToken === null) throw new LatchkeyError('token_missing');
+        // Outside cookie mode the answer would give a script the token that the cookie keeps from it.
+        const isAsked = input.refreshToken !== undefined || ctx.latchkey.isCookieMode;
+        if (!isAsked || credentials.refreshToken === null) {
+          throw new LatchkeyError('token_missing');
+        }
         await assertOneSession(accounts, credentials);
         const signedIn = await refreshSession(
           accounts,

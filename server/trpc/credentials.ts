@@ -3,6 +3,7 @@ import type { AuthResult } from '../../shared/schemas.ts';
 import type { SessionCredentials } from '../sessions/end-session.ts';
 import type { SessionParts } from '../sessions/session-parts.ts';
 import type { SignedIn } from '../sessions/start-session.ts';
+import { assertAllowedOrigin } from './assert-allowed-origin.ts';
 import type { CallContext } from './context.ts';
 import { toUser } from './procedures.ts';
 import type { RefreshCookie } from './refresh-cookie.ts';
@@ -34,27 +35,12 @@ export function assertCredentialCall(latchkey: CallContext): void {
   if (latchkey.isCookieMode) assertAllowedOrigin(latchkey);
 }
 
-/**
- * Whatever changes state in the name of a cookie must come from an allowed page.
- *
- * @throws LatchkeyError `forbidden`
- */
-function assertAllowedOrigin(latchkey: CallContext): void {
-  if (!latchkey.isFromAllowedOrigin) throw new LatchkeyError('forbidden');
-}
-
-/**
- * Which session a call says that it belongs to: the input's token before the
- * cookie's. A cookie counts in cookie mode, and where nothing else was sent.
- *
- * @throws LatchkeyError `forbidden` for a cookie from a page that is not allowed
- */
+/** Which session a call says that it belongs to: the input's token before the cookie's. */
 export function credentialsOf(
   latchkey: CallContext,
   inputToken: string | undefined,
 ): SessionCredentials {
   const accessToken = /^Bearer (\S+)$/i.exec(latchkey.authorization ?? '')?.[1] ?? null;
-  if (latchkey.cookieToken !== null) assertAllowedOrigin(latchkey);
   return {
     refreshToken: inputToken ?? latchkey.cookieToken,
     otherRefreshToken: inputToken === undefined ? null : latchkey.cookieToken,

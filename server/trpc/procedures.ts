@@ -6,6 +6,7 @@ import type { SignedInActor } from '../accounts/account-parts.ts';
 import { describeError, type Logger } from '../logger.ts';
 import { authenticate, type Principal } from '../sessions/authenticate.ts';
 import type { SessionParts } from '../sessions/session-parts.ts';
+import { assertAllowedOrigin } from './assert-allowed-origin.ts';
 import { assertMounted } from './assert-mounted.ts';
 import type { CallContext } from './context.ts';
 import { isReported, refusalOf, toTRPCError } from './error-formatter.ts';
@@ -41,7 +42,7 @@ export function createProcedures<
 >(parts: ProcedureParts<Role, Permission>) {
   /** Runs the rest of a call, and makes whatever goes wrong in it a refusal with a reason. */
   async function guarded<T extends { readonly ok: boolean }>(
-    { ctx, path }: { readonly ctx: unknown; readonly path: string },
+    { ctx, path, type }: { readonly ctx: unknown; readonly path: string; readonly type: string },
     call: (latchkey: CallContext) => Promise<T>,
   ): Promise<T> {
     let latchkey: CallContext | undefined;
@@ -49,6 +50,7 @@ export function createProcedures<
       assertMounted(ctx);
       ({ latchkey } = ctx);
       latchkey.setHeader('cache-control', 'no-store');
+      if (type === 'mutation' && latchkey.cookieToken !== null) assertAllowedOrigin(latchkey);
       const result = await call(latchkey);
       // The result of a failed call has tRPC's error; its type says so only to tRPC.
       const failed = result as { ok: boolean; error?: TRPCError };
@@ -85,8 +87,8 @@ export function createProcedures<
   }
 
   function signedIn(assertAllowed: (user: UserRecord) => void) {
-    return procedure.use(({ ctx, path, next }) =>
-      guarded({ ctx, path }, async (latchkey) => {
+    return procedure.use(({ ctx, path, type, next }) =>
+      guarded({ ctx, path, type }, async (latchkey) => {
         // Shared by the calls of a batch, which begin together. Never kept: a context may
         // outlive a session where it belongs to a socket or to a caller.
         latchkey.principal ??= identify(latchkey).finally(() => {
@@ -107,7 +109,9 @@ export function createProcedures<
   }
 
   return {
-    publicProcedure: procedure.use(({ ctx, path, next }) => guarded({ ctx, path }, () => next())),
+    publicProcedure: procedure.use(({ ctx, path, type, next }) =>
+      guarded({ ctx, path, type }, () => next()),
+    ),
 
     /** Any signed-in user. */
     protectedProcedure: signedIn(() => {}),
