@@ -45,15 +45,22 @@ async function respond(
     if (name !== 'set-cookie') res.setHeader(name, value);
   }
   const cookies = response.headers.getSetCookie();
-  if (cookies.length > 0) res.setHeader('set-cookie', cookies);
+  // What stands before us may have set cookies of its own.
+  if (cookies.length > 0) res.appendHeader('set-cookie', cookies);
   if (response.body === null || req.method === 'HEAD') {
     res.end();
-  } else if (response.headers.get('content-type')?.startsWith('application/json')) {
+  } else if (isWhole(response.headers)) {
     res.end(Buffer.from(await response.arrayBuffer()));
   } else {
     await pipeline(Readable.fromWeb(response.body), res);
   }
   return true;
+}
+
+/** A stream of lines has the type of one answer, and tRPC sets its encoding. */
+function isWhole(headers: Headers): boolean {
+  const isJson = headers.get('content-type')?.startsWith('application/json') ?? false;
+  return isJson && !headers.has('transfer-encoding');
 }
 
 function toCall(req: IncomingMessage, signal: AbortSignal): IncomingCall {
