@@ -76,6 +76,8 @@ export async function admitCall(
   const mark = rest.indexOf('?');
   const path = (mark === -1 ? rest : rest.slice(0, mark)).replaceAll(separator, '.');
   const query = mark === -1 ? '' : rest.slice(mark + 1);
+  // A target has no fragment (RFC 9112 §3.2), and a URL would end where we read on.
+  if (query.includes('#')) throw new EdgeRefusal('BAD_REQUEST');
   const parameters = new URLSearchParams(query);
   const paths = splitBatch(path, parameters);
   if (method === 'GET') {
@@ -98,8 +100,9 @@ function splitBatch(path: string, parameters: URLSearchParams): string[] {
   const paths = isBatch ? path.split(',', maxBatchSize + 1) : [path];
   if (paths.length > maxBatchSize) throw new EdgeRefusal('BAD_REQUEST');
   for (const each of paths) {
-    if (each.length > maxPathLength || !procedurePath.test(each))
+    if (each.length > maxPathLength || !procedurePath.test(each)) {
       throw new EdgeRefusal('NOT_FOUND');
+    }
   }
   if (paths.filter(isCredentialPath).length > 1) throw new EdgeRefusal('BAD_REQUEST');
   return paths;
