@@ -82,8 +82,8 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
     const { iss, aud, sub, sid, jti, iat, exp, role, ver } = claims;
     const nowSeconds = runtime.now() / 1_000;
     if (iss !== issuer || aud !== audience) throw invalid();
-    if (typeof sub !== 'string' || typeof sid !== 'string' || typeof jti !== 'string')
-      throw invalid();
+    if (typeof sub !== 'string' || typeof sid !== 'string') throw invalid();
+    if (typeof jti !== 'string') throw invalid();
     if (typeof role !== 'string' || !Number.isSafeInteger(ver)) throw invalid();
     if (!Number.isSafeInteger(iat) || !Number.isSafeInteger(exp)) throw invalid();
     const [issuedAt, expiresAt] = [iat as number, exp as number]; // Integers, as the line above says.
