@@ -2,12 +2,7 @@ import { LatchkeyError } from '../../shared/latchkey-error.ts';
 import type { Origin } from '../../shared/records.ts';
 import type { LoginInput } from '../../shared/schemas.ts';
 import { createAuditEvent } from '../audit/audit-event.ts';
-import {
-  createSession,
-  issueTokens,
-  trimOrigin,
-  type SignedIn,
-} from '../sessions/start-session.ts';
+import { createSession, issueTokens, type SignedIn } from '../sessions/start-session.ts';
 import { strangerFrom, type AccountParts } from './account-parts.ts';
 import { verifyPassword, type VerifiedCredential } from './verify-password.ts';
 
@@ -22,22 +17,21 @@ export async function login(
   origin: Origin,
 ): Promise<SignedIn> {
   const { store, runtime, sessionSettings } = parts;
-  const from = trimOrigin(origin);
   const credential = await store.findCredential(input);
   const { user, passwordHash } = await verifyPassword(parts, {
     accountKey: 'email' in input ? input.email : input.username,
     credential,
     password: input.password,
-    origin: from,
+    origin,
     failure: 'sign_in.failed',
   });
-  const session = createSession(parts, user.id, from);
+  const session = createSession(parts, user.id, origin);
   const signedIn = await store.startSession({
     session,
     passwordHash,
     maxSessions: sessionSettings.maxPerUser,
     event: createAuditEvent(runtime, 'sign_in.succeeded', {
-      actor: { ...strangerFrom(from), userId: user.id, sessionId: session.id },
+      actor: { ...strangerFrom(origin), userId: user.id, sessionId: session.id },
     }),
   });
   // Disabled, deleted or given another password while the hash was computed.

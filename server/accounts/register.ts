@@ -4,12 +4,7 @@ import type { RegisterInput } from '../../shared/schemas.ts';
 import { createAuditEvent } from '../audit/audit-event.ts';
 import { networkOf } from '../limits/network-of.ts';
 import type { Runtime } from '../runtime.ts';
-import {
-  createSession,
-  issueTokens,
-  trimOrigin,
-  type SignedIn,
-} from '../sessions/start-session.ts';
+import { createSession, issueTokens, type SignedIn } from '../sessions/start-session.ts';
 import type { CreateUserOutcome } from '../store/store.ts';
 import { strangerFrom, type AccountParts } from './account-parts.ts';
 
@@ -34,7 +29,7 @@ export async function register(
     passwordHash,
     session,
     event: createAuditEvent(runtime, 'user.registered', {
-      actor: strangerFrom(trimOrigin(origin)),
+      actor: strangerFrom(origin),
       userId: user.id,
       sessionId: session.id,
     }),

@@ -2,7 +2,7 @@ import { LatchkeyError } from '../../shared/latchkey-error.ts';
 import type { Origin } from '../../shared/records.ts';
 import { createAuditEvent } from '../audit/audit-event.ts';
 import type { SessionParts } from './session-parts.ts';
-import { issueTokens, trimOrigin, type SignedIn } from './start-session.ts';
+import { issueTokens, type SignedIn } from './start-session.ts';
 
 /**
  * Exchanges a refresh token for its successor and a new access token (RFC 9700 §4.14.2).
@@ -25,16 +25,15 @@ export async function refreshSession(
   if (!found || !refreshTokens.isGenuine(presented, found.session)) {
     throw new LatchkeyError('token_invalid');
   }
-  const from = trimOrigin(origin);
   const outcome = await store.rotateSession({
     sessionId: presented.sessionId,
     counter: presented.counter,
     sealedTokenKey: found.session.sealedTokenKey,
     now: runtime.now(),
     graceMs: sessionSettings.refreshGraceMs,
-    origin: from,
+    origin,
     reuseEvent: createAuditEvent(runtime, 'session.refresh_reused', {
-      actor: { ...from, userId: null, sessionId: null },
+      actor: { ...origin, userId: null, sessionId: null },
       userId: found.user?.id ?? null,
       sessionId: presented.sessionId,
     }),

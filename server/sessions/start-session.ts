@@ -1,9 +1,6 @@
 import type { Origin, SessionRecord, UserRecord } from '../../shared/records.ts';
 import type { SessionParts } from './session-parts.ts';
 
-/** Longer user agents are cut: they are shown to people, and nothing depends on them. */
-const maxUserAgentLength = 256;
-
 /** What a client gets to be signed in with. */
 export interface SignedIn {
   readonly accessToken: string;
@@ -36,7 +33,8 @@ export function createSession(
     idleExpiresAt: Math.min(expiresAt, now + sessionSettings.idleTtlMs),
     idleTtlMs: sessionSettings.idleTtlMs,
     revokedAt: null,
-    ...trimOrigin(origin),
+    ip: origin.ip,
+    userAgent: origin.userAgent,
   };
 }
 
@@ -63,9 +61,4 @@ export async function issueTokens(
     refreshTokenExpiresAt: session.idleExpiresAt,
     user,
   };
-}
-
-/** The part of an origin that is kept. */
-export function trimOrigin({ ip, userAgent }: Origin): Origin {
-  return { ip, userAgent: userAgent?.slice(0, maxUserAgentLength) ?? null };
 }

@@ -63,6 +63,9 @@ export interface ContextParts {
   readonly clientIp: (peer: string | null, forwardedFor: string | null) => string | null;
 }
 
+/** Longer user agents are cut: they are kept and shown to people, and nothing depends on them. */
+const maxUserAgentLength = 256;
+
 /** Reads what is needed from the request. Never throws, and does no work that a public call could do without. */
 export function createCallContext(parts: ContextParts, source: ContextSource): CallContext {
   const { req, res, resHeaders, info } = source;
@@ -72,7 +75,7 @@ export function createCallContext(parts: ContextParts, source: ContextSource): C
     requestId: parts.runtime.newId(),
     origin: {
       ip: parts.clientIp(peer, header('x-forwarded-for')),
-      userAgent: header('user-agent'),
+      userAgent: header('user-agent')?.slice(0, maxUserAgentLength) ?? null,
     },
     authorization: header('authorization'),
     cookieToken: parts.cookie.read(header('cookie')),
