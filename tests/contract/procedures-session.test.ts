@@ -177,6 +177,16 @@ describe('session.revokeOthers and session.revokeAll', () => {
     expect(await whatWorks(api, bystander)).toEqual({ me: true, refresh: true });
   });
 
+  test('take no input: nobody else’s sessions end', async () => {
+    const [one, other] = [await register(api), await register(api)];
+    for (const path of ['session.revokeOthers', 'session.revokeAll']) {
+      const input = { userId: other.user.id, sessionId: idOf(other) };
+      valueOf(await api.mutate(path, { token: one.accessToken, input }));
+    }
+    expect(await whatWorks(api, one)).toEqual({ me: false, refresh: false });
+    expect(await whatWorks(api, other)).toEqual({ me: true, refresh: true });
+  });
+
   test('R-15: of revokeAll and refreshes at once, nothing survives', async () => {
     for (let round = 0; round < 10; round += 1) {
       const first = await register(api);
