@@ -75,10 +75,12 @@ test('they run in the order in which they came, each in a turn of its own', asyn
   scene.release();
   // Even a call that would find the lock free now stands behind those who waited.
   const last = scene.call(3).then((n) => done.push(n));
+  const pausedMs = scene.pausedMs();
   for (const soFar of [[0], [0, 1], [0, 1, 2], [0, 1, 2, 3]]) {
     await scene.turn();
     expect(done).toEqual(soFar);
   }
+  expect(scene.pausedMs()).toBe(pausedMs);
   await Promise.all([...calls, last]);
 });
 
