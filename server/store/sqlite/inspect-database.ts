@@ -4,6 +4,7 @@ import {
   assertSqliteVersion,
   explainDatabaseError,
   findPendingMigrations,
+  sqliteVersionOf,
 } from './open-database.ts';
 
 /** One fault is enough to restore a backup; some more tell how bad it is. */
@@ -80,9 +81,9 @@ export function isExposed(path: string): boolean {
 export function readSqliteVersion(): string {
   const database = new Database(':memory:');
   try {
-    assertSqliteVersion(database);
-    const row = database.prepare<[], { version: string }>('SELECT sqlite_version() AS version');
-    return row.get()?.version ?? 'unknown';
+    const version = sqliteVersionOf(database);
+    assertSqliteVersion(version);
+    return version;
   } finally {
     database.close();
   }

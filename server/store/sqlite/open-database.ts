@@ -1,4 +1,12 @@
-import { closeSync, chmodSync, existsSync, mkdirSync, openSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  statSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
@@ -12,9 +20,10 @@ const minSqliteVersion = [3, 51, 3] as const;
 
 /** A lock is waited for asynchronously: SQLite's own wait would stop the event loop. */
 const busyTimeoutMs = 2;
-const startLockDeadlineMs = 30_000;
+/** A process that cannot start says so within five seconds. */
+const startLockDeadlineMs = 3_000;
 
-const migrationsFolder = fileURLToPath(new URL('../../../drizzle/sqlite', import.meta.url));
+const ownMigrationsFolder = fileURLToPath(new URL('../../../drizzle/sqlite', import.meta.url));
 
 /** What opening did, for the start screen. */
 export interface OpenedDatabase {
@@ -28,33 +37,57 @@ export interface OpenedDatabase {
  * current schema. Any number of processes may do so at once.
  *
  * @param path a file, or `:memory:`
+ * @param migrationsFolder of the migrations that Latchkey brings, by default
  * @throws ConfigurationError when the file cannot be used, with what to do
  */
-export async function openDatabase(path: string, runtime: Runtime): Promise<OpenedDatabase> {
-  const created = path !== ':memory:' && !existsSync(path);
+export async function openDatabase(
+  path: string,
+  runtime: Runtime,
+  migrationsFolder: string = ownMigrationsFolder,
+): Promise<OpenedDatabase> {
   let database: Database.Database | undefined;
   try {
-    if (path !== ':memory:') {
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-      // SQLite gives its WAL and shared-memory files the mode of this one.
-      closeSync(openSync(path, 'a', 0o600));
-      chmodSync(path, 0o600);
-    }
+    const created = path !== ':memory:' && prepareFile(path);
     const opened = new Database(path, { timeout: busyTimeoutMs });
     database = opened;
-    assertSqliteVersion(opened);
+    // Whatever the statement, preparing one reads the schema and may find the file locked.
     const migrationsApplied = await untilUnlocked(runtime, () => {
+      assertSqliteVersion(sqliteVersionOf(opened));
       opened.pragma('journal_mode = WAL');
       opened.pragma('synchronous = FULL');
-      opened.pragma('foreign_keys = ON');
       opened.pragma('trusted_schema = OFF');
-      return applyMigrations(opened);
+      // A migration that rebuilds a table drops the old one, and with foreign keys on
+      // that would do to whatever refers to it what deleting its rows does.
+      opened.pragma('foreign_keys = OFF');
+      const applied = applyMigrations(opened, migrationsFolder);
+      opened.pragma('foreign_keys = ON');
+      return applied;
     });
     return { database: opened, created, migrationsApplied };
   } catch (error) {
     database?.close();
     throw error instanceof ConfigurationError ? error : explainDatabaseError(error);
   }
+}
+
+/** @returns whether the file was made by this call, and by no other process */
+function prepareFile(path: string): boolean {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  try {
+    // SQLite gives its WAL and shared-memory files the mode of this one.
+    closeSync(openSync(path, 'wx', 0o600));
+    return true;
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+  }
+  // A file that exists is not opened here: closing it again would let go of every lock
+  // that another connection of this process has on it (POSIX fcntl).
+  if (statSync(path).isDirectory()) {
+    throw Object.assign(new Error('The path is a folder.'), { code: 'EISDIR' });
+  }
+  accessSync(path, constants.R_OK | constants.W_OK);
+  chmodSync(path, 0o600);
+  return false;
 }
 
 async function untilUnlocked<T>(runtime: Runtime, work: () => T): Promise<T> {
@@ -70,12 +103,12 @@ async function untilUnlocked<T>(runtime: Runtime, work: () => T): Promise<T> {
 }
 
 /** Writes drizzle's own journal table, so that its tools can read what was applied. */
-function applyMigrations(database: Database.Database): number {
+function applyMigrations(database: Database.Database, migrationsFolder: string): number {
   const apply = database.transaction(() => {
     database.exec(
       'CREATE TABLE IF NOT EXISTS __drizzle_migrations (id INTEGER PRIMARY KEY, hash text NOT NULL, created_at numeric)',
     );
-    const pending = findPendingMigrations(database);
+    const pending = findPendingMigrations(database, migrationsFolder);
     for (const migration of pending) {
       for (const statement of migration.sql) database.exec(statement);
       database
@@ -92,7 +125,10 @@ function applyMigrations(database: Database.Database): number {
  *
  * @throws ConfigurationError when it has some that this version does not know
  */
-export function findPendingMigrations(database: Database.Database): MigrationMeta[] {
+export function findPendingMigrations(
+  database: Database.Database,
+  migrationsFolder: string = ownMigrationsFolder,
+): MigrationMeta[] {
   const migrations = readMigrationFiles({ migrationsFolder });
   const hasJournal = database
     .prepare("SELECT 1 FROM sqlite_schema WHERE name = '__drizzle_migrations'")
@@ -101,7 +137,7 @@ export function findPendingMigrations(database: Database.Database): MigrationMet
   const newest = database
     .prepare<[], { at: number | null }>('SELECT max(created_at) AS at FROM __drizzle_migrations')
     .get();
-  const appliedUpTo = Number(newest?.at ?? 0);
+  const appliedUpTo = newest?.at ?? 0;
   const known = migrations.at(-1)?.folderMillis ?? 0;
   if (appliedUpTo > known) {
     throw new ConfigurationError([
@@ -111,16 +147,21 @@ export function findPendingMigrations(database: Database.Database): MigrationMet
   return migrations.filter((migration) => migration.folderMillis > appliedUpTo);
 }
 
-/** @throws ConfigurationError when the SQLite of better-sqlite3 is too old */
-export function assertSqliteVersion(database: Database.Database): void {
+/** The version of the SQLite that better-sqlite3 brings. */
+export function sqliteVersionOf(database: Database.Database): string {
   const row = database.prepare<[], { version: string }>('SELECT sqlite_version() AS version').get();
-  const version = (row?.version ?? '0').split('.').map(Number);
+  return row?.version ?? 'unknown';
+}
+
+/** @throws ConfigurationError for a version that is not to be trusted with a shared file */
+export function assertSqliteVersion(version: string): void {
+  const parts = version.split('.').map(Number);
   for (const [index, wanted] of minSqliteVersion.entries()) {
-    const found = version[index] ?? 0;
+    const found = parts[index] ?? 0;
     if (found > wanted) return;
-    if (found < wanted) {
+    if (!(found >= wanted)) {
       throw new ConfigurationError([
-        `better-sqlite3: its SQLite is ${row?.version}, older than ${minSqliteVersion.join('.')}, which may damage a database shared by two processes. Update better-sqlite3.`,
+        `better-sqlite3: its SQLite is ${version}, older than ${minSqliteVersion.join('.')}, which may damage a database shared by two processes. Update better-sqlite3.`,
       ]);
     }
   }
@@ -131,21 +172,35 @@ const explanations: Readonly<Record<string, string>> = {
     'another process holds a lock on the database. Stop that process, or wait until it is done',
   SQLITE_CANTOPEN: 'the file cannot be opened. Check that its folder exists and may be written to',
   SQLITE_CORRUPT: 'the database is damaged. Restore it from a backup',
+  SQLITE_ERROR: 'the database has other tables than Latchkey makes. Name another file',
   SQLITE_FULL: 'the disk is full. Free some space',
+  SQLITE_IOERR: 'the file cannot be read or written. Check the disk',
   SQLITE_NOTADB: 'the file is not a SQLite database. Name another file, or restore a backup',
   SQLITE_READONLY: 'the database may only be read. Give this user the right to write to it',
   EACCES: 'this user may not open the file. Give it the right to, or name another file',
+  EEXIST: 'a part of the path is not a folder. Name another file',
   EISDIR: 'this is a folder. Name a file',
   ENOSPC: 'the disk is full. Free some space',
   ENOTDIR: 'a part of the path is not a folder. Name another file',
+  EPERM: 'the file belongs to another user. Run as that user, or change the owner',
   EROFS: 'the file system may only be read. Name a file on another one',
 };
 
-/** What to do when the file cannot be used, as a ConfigurationError; another error as it is. */
+/**
+ * What to do when the file cannot be used, as a ConfigurationError. An error without
+ * a code of SQLite or of the system is a defect, and stays as it is.
+ */
 export function explainDatabaseError(error: unknown): unknown {
-  const code = sqliteCodeOf(error) ?? (error as NodeJS.ErrnoException | null)?.code ?? '';
+  const code = sqliteCodeOf(error) ?? codeOf(error);
+  if (code === null) return error;
   const explanation =
-    explanations[code] ?? explanations[code.split('_').slice(0, 2).join('_')] ?? undefined;
-  if (explanation === undefined) return error;
+    explanations[code] ??
+    explanations[code.split('_').slice(0, 2).join('_')] ??
+    `opening the file fails with ${code}. Check the path, its rights and its disk`;
   return new ConfigurationError([`DATABASE_URL: ${explanation}.`], { cause: error });
+}
+
+function codeOf(error: unknown): string | null {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return null;
+  return typeof error.code === 'string' ? error.code : null;
 }
