@@ -19,7 +19,10 @@ export async function register(
   origin: Origin,
 ): Promise<SignedIn> {
   const { store, hasher, policy, limits, runtime } = parts;
-  await limits.consume('registerPerAddress', networkOf(origin.ip));
+  await limits.consume([
+    { limit: 'registerPerAddress', key: { chosen: networkOf(origin.ip) } },
+    { limit: 'registerOverall', key: 'everybody' },
+  ]);
   policy.assertStrong(input.password, [input.email, input.username, input.name]);
   const passwordHash = await hasher.hash(input.password);
   const user = createUserRecord(runtime, { ...input, role: 'user' });

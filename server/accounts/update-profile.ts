@@ -8,18 +8,19 @@ import { getUser } from './administer.ts';
 /**
  * Changes the name or the username of whoever asks; what is absent stays, `null` clears.
  *
- * @throws LatchkeyError `username_taken`
+ * @throws LatchkeyError `username_taken`, `rate_limited`
  */
 export async function updateProfile(
   parts: AccountParts,
   actor: SignedInActor,
   input: UpdateUserInput,
 ): Promise<UserRecord> {
-  const { store, runtime } = parts;
+  const { store, limits, runtime } = parts;
   const changed = Object.entries(input).flatMap(([field, value]) =>
     value === undefined ? [] : [field],
   );
   if (changed.length === 0) return getUser(parts, actor.userId);
+  await limits.consume([{ limit: 'updatePerUser', key: { known: actor.userId } }]);
   const outcome = await store.updateProfile({
     ...input,
     userId: actor.userId,

@@ -1,6 +1,7 @@
 import { LatchkeyError } from '../../shared/latchkey-error.ts';
 import type { CredentialRecord, Origin } from '../../shared/records.ts';
 import { createAuditEvent, type Actor, type AuditEventType } from '../audit/audit-event.ts';
+import type { Budget } from '../limits/limits.ts';
 import { networkOf } from '../limits/network-of.ts';
 import { strangerFrom, type AccountParts } from './account-parts.ts';
 
@@ -29,13 +30,16 @@ export async function verifyPassword(
 ): Promise<VerifiedCredential> {
   const { hasher, limits, runtime, store } = parts;
   const { credential, origin } = attempt;
-  const network = networkOf(origin.ip);
-  const account = credential?.user.id ?? attempt.accountKey;
-  await limits.consume('signInPerAddress', network);
-  await limits.consume('signInPerAccountAndAddress', `${account} ${network}`);
-  await limits.consume('signInPerAccount', account);
+  const { always, ofAccount } = await budgetsOf(parts, attempt);
+  await limits.consume([...always, ...ofAccount]);
 
-  const matches = await hasher.verify(attempt.password, credential?.passwordHash ?? null);
+  const matches = await hasher
+    .verify(attempt.password, credential?.passwordHash ?? null)
+    .catch(async (error: unknown) => {
+      // Nothing was guessed: being turned away must not use anybody's budget up.
+      await limits.refund([...always, ...ofAccount]);
+      throw error;
+    });
   const cause = findCause(credential, matches);
   if (cause !== null || credential?.passwordHash == null) {
     await store.recordAuditEvent(
@@ -47,10 +51,37 @@ export async function verifyPassword(
     );
     throw new LatchkeyError('invalid_credentials');
   }
-  // A success was no guess. What strangers tried at this address stays counted.
-  await limits.refund('signInPerAccount', account);
-  await limits.clear('signInPerAccountAndAddress', `${account} ${network}`);
+  // A success was no guess. What was tried from this address stays counted.
+  await limits.refund(ofAccount);
   return { user: credential.user, passwordHash: credential.passwordHash };
+}
+
+/** Whose budgets an attempt takes from. */
+async function budgetsOf(
+  { store }: AccountParts,
+  {
+    credential,
+    accountKey,
+    origin,
+  }: { credential: CredentialRecord | null; accountKey: string; origin: Origin },
+): Promise<{ always: readonly Budget[]; ofAccount: readonly Budget[] }> {
+  const network = networkOf(origin.ip);
+  const account = credential?.user.id ?? accountKey;
+  const key = credential ? { known: account } : { chosen: account };
+  const addresses = credential ? await store.listAddresses(credential.user.id) : [];
+  const isKnownThere = addresses.some((address) => networkOf(address) === network);
+  return {
+    always: [
+      { limit: 'signInPerAddress', key: { chosen: network } },
+      { limit: 'signInOverall', key: 'everybody' },
+    ],
+    ofAccount: isKnownThere
+      ? [{ limit: 'signInFromKnownAddresses', key }]
+      : [
+          { limit: 'signInFromOneStranger', key: { chosen: `${account} ${network}` } },
+          { limit: 'signInFromStrangers', key },
+        ],
+  };
 }
 
 function findCause(credential: CredentialRecord | null, matches: boolean): string | null {

@@ -49,6 +49,15 @@ export function readEnvironment(variables: Variables): Environment {
     return text === on ? true : text === off ? false : (text as undefined);
   };
 
+  // `name=calls/seconds`; what is not of that form is for the setting's own check to refuse.
+  const limits = () => {
+    const entries = list('LATCHKEY_LIMITS')?.map((entry) => {
+      const [, name = entry, calls, seconds] = /^(\w+)=(\d+)\/(\d+)$/.exec(entry) ?? [];
+      return [name, { calls: Number(calls), seconds: Number(seconds) }] as const;
+    });
+    return entries && Object.fromEntries(entries);
+  };
+
   const problems: string[] = [];
   function check<T>(name: string, value: unknown, { wanted, schema }: Wanted<T>): T {
     const parsed = schema.safeParse(value);
@@ -94,8 +103,10 @@ export function readEnvironment(variables: Variables): Environment {
         bcryptCost: number('LATCHKEY_BCRYPT_COST'),
         minPasswordLength: number('LATCHKEY_PASSWORD_MIN_LENGTH'),
         maxSessionsPerUser: number('LATCHKEY_MAX_SESSIONS'),
+        auditRetentionDays: number('LATCHKEY_AUDIT_RETENTION_DAYS'),
         trustedProxies: list('LATCHKEY_TRUSTED_PROXIES'),
         allowedOrigins: list('LATCHKEY_ALLOWED_ORIGINS'),
+        limits: limits(),
         rateLimits: flag('LATCHKEY_RATE_LIMITS', 'on', 'off'),
         allowHttp: flag('LATCHKEY_ALLOW_HTTP', '1', '0'),
         production,

@@ -11,7 +11,7 @@ const wordsOfPlaceholders =
   /secret|change|password|placeholder|example|default|latchkey|insecure|replace|develop|testing|string/i;
 
 /** Keys are made from the one secret, each for one purpose (RFC 5869). */
-export function deriveKey(secret: Uint8Array, purpose: 'seal' | 'pepper'): Uint8Array {
+export function deriveKey(secret: Uint8Array, purpose: 'seal' | 'pepper' | 'audit'): Uint8Array {
   return new Uint8Array(hkdfSync('sha256', secret, new Uint8Array(), `latchkey ${purpose}`, 32));
 }
 

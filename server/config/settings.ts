@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { defaultLimits, type LimitName } from '../limits/limits.ts';
 import { minPasswordLengthBounds } from '../passwords/password-policy.ts';
 import { maxAccessTtlSeconds, minAccessTtlSeconds } from '../tokens/access-token.ts';
 import { signingAlgorithms } from '../tokens/key-ring.ts';
@@ -11,6 +12,14 @@ const origin = z
   .regex(/^https?:\/\/[^*]+$/)
   .refine((value) => URL.canParse(value) && new URL(value).origin === value);
 const cidr = z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()]);
+
+// The keys of that table are these names.
+const limitNames = Object.keys(defaultLimits) as LimitName[];
+const limitRule = z.strictObject({
+  calls: z.int().min(1).max(1_000_000),
+  seconds: z.int().min(1).max(daySeconds),
+  pauseFactor: z.int().min(2).max(60).optional(),
+});
 
 /**
  * Every setting of the backend: what it may be, its default, what is wanted in
@@ -92,6 +101,11 @@ const table = {
     wanted: '1 to 1000 sessions for each user',
     schema: z.int().min(1).max(1_000).default(100),
   },
+  auditRetentionDays: {
+    env: 'LATCHKEY_AUDIT_RETENTION_DAYS',
+    wanted: 'whole days, 1 to 3650',
+    schema: z.int().min(1).max(3_650).default(365),
+  },
   trustedProxies: {
     env: 'LATCHKEY_TRUSTED_PROXIES',
     wanted: 'addresses or networks, such as 10.0.0.0/8,2001:db8::/32',
@@ -106,6 +120,11 @@ const table = {
     env: 'LATCHKEY_RATE_LIMITS',
     wanted: 'on, or off outside production',
     schema: z.boolean().default(true),
+  },
+  limits: {
+    env: 'LATCHKEY_LIMITS',
+    wanted: `calls/seconds by name, such as signInPerAddress=10/60,registerPerAddress=30/3600; the names are ${limitNames.join(', ')}`,
+    schema: z.partialRecord(z.enum(limitNames), limitRule).default({}),
   },
   allowHttp: {
     env: 'LATCHKEY_ALLOW_HTTP',
@@ -132,9 +151,11 @@ const schema = z.strictObject({
   bcryptCost: table.bcryptCost.schema,
   minPasswordLength: table.minPasswordLength.schema,
   maxSessionsPerUser: table.maxSessionsPerUser.schema,
+  auditRetentionDays: table.auditRetentionDays.schema,
   trustedProxies: table.trustedProxies.schema,
   allowedOrigins: table.allowedOrigins.schema,
   rateLimits: table.rateLimits.schema,
+  limits: table.limits.schema,
   allowHttp: table.allowHttp.schema,
   production: table.production.schema,
 });

@@ -1,74 +1,113 @@
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import { createHmac } from 'node:crypto';
 import { LatchkeyError } from '../../shared/latchkey-error.ts';
+import type { Runtime } from '../runtime.ts';
+import { createLimiter, type Limiter, type LimitRule } from './create-limiter.ts';
 
-/** How many calls in how many seconds, for each key. */
-export interface LimitRule {
-  readonly calls: number;
-  readonly seconds: number;
-}
+export type { LimitRule } from './create-limiter.ts';
 
 /**
- * A person never meets these; whoever guesses does. An address is an IPv4
- * address or an IPv6 network of 64 bits.
+ * A person never meets these; whoever guesses does. An address is an IPv4 address
+ * or an IPv6 network of 64 bits.
+ *
+ * Against one account they let through at most 20 guesses in a quarter of an hour,
+ * so 100 in any hour, from wherever they come. Who signs in where the account has
+ * been signed in before has a budget of their own, which no stranger can use up.
  */
 export const defaultLimits = {
-  /** Passwords tried from one address. */
+  /** Passwords tried from one address, for whatever account. */
   signInPerAddress: { calls: 10, seconds: 60 },
-  /** Passwords tried for one account, from wherever. */
-  signInPerAccount: { calls: 100, seconds: 3_600 },
-  /** Passwords tried for one account from one address. */
-  signInPerAccountAndAddress: { calls: 20, seconds: 900 },
+  /** Passwords tried for one account, from addresses where it was signed in before, taken together. */
+  signInFromKnownAddresses: { calls: 10, seconds: 900 },
+  /** Passwords tried for one account, from all other addresses taken together. */
+  signInFromStrangers: { calls: 10, seconds: 900 },
+  /** Passwords tried for one account from one of those other addresses; after three it takes patience. */
+  signInFromOneStranger: { calls: 3, seconds: 900, pauseFactor: 4 },
+  /** Passwords tried, by everybody for everybody. */
+  signInOverall: { calls: 6_000, seconds: 60 },
   /** Accounts made from one address. */
   registerPerAddress: { calls: 30, seconds: 3_600 },
+  /** Accounts made by everybody. */
+  registerOverall: { calls: 3_000, seconds: 3_600 },
   /** Sessions refreshed from one address. */
   refreshPerAddress: { calls: 600, seconds: 60 },
+  /** Changes of profile by one user: each tells whether a username is taken. */
+  updatePerUser: { calls: 30, seconds: 3_600 },
 } as const satisfies Record<string, LimitRule>;
 
 export type LimitName = keyof typeof defaultLimits;
 
-export interface Limits {
-  /**
-   * Takes one call from the budget, before the work and atomically.
-   *
-   * @throws LatchkeyError `rate_limited` with the seconds until there is budget again
-   */
-  consume(limit: LimitName, key: string): Promise<void>;
-  /** Gives one call back. */
-  refund(limit: LimitName, key: string): Promise<void>;
-  /** Forgets what was consumed. */
-  clear(limit: LimitName, key: string): Promise<void>;
+/** Limits that differ from the defaults. */
+export type LimitOverrides = Readonly<Partial<Record<LimitName, LimitRule>>>;
+
+/**
+ * Whose budget it is: of something that our database knows, of something that
+ * whoever calls can choose freely, or everybody's.
+ */
+export type LimitKey = { readonly known: string } | { readonly chosen: string } | 'everybody';
+
+export interface Budget {
+  readonly limit: LimitName;
+  readonly key: LimitKey;
 }
 
+export interface Limits {
+  /**
+   * Takes one call from each budget in order, before the work and atomically. A
+   * budget after one that is used up stays as it is.
+   *
+   * @throws LatchkeyError `rate_limited` with the seconds until all have budget again
+   */
+  consume(budgets: readonly Budget[]): Promise<void>;
+  /** Gives one call back to each. */
+  refund(budgets: readonly Budget[]): Promise<void>;
+}
+
+/**
+ * Keys that callers choose share this many budgets of each limit, so that a
+ * million addresses cost no more memory than these. Which share one nobody outside
+ * can know.
+ */
+const chosenKeys = 131_072;
+
 /** Limits kept in this process. */
-export function createMemoryLimits(rules: Readonly<Record<LimitName, LimitRule>>): Limits {
+export function createMemoryLimits(overrides: LimitOverrides, runtime: Runtime): Limits {
+  const salt = runtime.randomBytes(32);
   const limiters = new Map(
-    Object.entries(rules).map(([name, { calls, seconds }]) => [
+    Object.entries<LimitRule>({ ...defaultLimits, ...overrides }).map(([name, rule]) => [
       name,
-      new RateLimiterMemory({ keyPrefix: name, points: calls, duration: seconds }),
+      createLimiter(rule),
     ]),
   );
 
-  function limiterOf(limit: LimitName): RateLimiterMemory {
+  function limiterOf({ limit }: Budget): Limiter {
     const limiter = limiters.get(limit);
     if (!limiter) throw new Error(`There is no limit named ${limit}.`);
     return limiter;
   }
 
+  function nameOf({ key }: Budget): string {
+    if (key === 'everybody') return key;
+    if ('known' in key) return `known ${key.known}`;
+    const digest = createHmac('sha256', salt).update(key.chosen).digest();
+    return `chosen ${digest.readUInt32BE(0) % chosenKeys}`;
+  }
+
   return {
-    async consume(limit, key) {
-      try {
-        await limiterOf(limit).consume(key);
-      } catch (refusal) {
-        if (!(refusal instanceof RateLimiterRes)) throw refusal;
-        const retryAfterSeconds = Math.max(1, Math.ceil(refusal.msBeforeNext / 1_000));
-        throw new LatchkeyError('rate_limited', { retryAfterSeconds });
+    async consume(budgets) {
+      for (const [index, budget] of budgets.entries()) {
+        const waitMs = await limiterOf(budget).take(nameOf(budget));
+        if (waitMs > 0) {
+          const others = budgets.slice(index + 1);
+          const waits = await Promise.all(
+            others.map((other) => limiterOf(other).peek(nameOf(other))),
+          );
+          const retryAfterSeconds = Math.ceil(Math.max(waitMs, ...waits) / 1_000);
+          throw new LatchkeyError('rate_limited', { retryAfterSeconds });
+        }
       }
     },
-    async refund(limit, key) {
-      await limiterOf(limit).reward(key);
-    },
-    async clear(limit, key) {
-      await limiterOf(limit).delete(key);
+    async refund(budgets) {
+      for (const budget of budgets) await limiterOf(budget).giveBack(nameOf(budget));
     },
   };
 }
@@ -78,6 +117,5 @@ export function createNoLimits(): Limits {
   return {
     consume: async () => {},
     refund: async () => {},
-    clear: async () => {},
   };
 }

@@ -54,7 +54,9 @@ export function createAuthRouter<
       .output(schemas.authResult)
       .mutation(async ({ ctx, input }) => {
         assertCredentialCall(ctx.latchkey);
-        await accounts.limits.consume('refreshPerAddress', networkOf(ctx.latchkey.origin.ip));
+        await accounts.limits.consume([
+          { limit: 'refreshPerAddress', key: { chosen: networkOf(ctx.latchkey.origin.ip) } },
+        ]);
         const credentials = credentialsOf(ctx.latchkey, input.refreshToken);
         // Outside cookie mode the answer would give a script the token that the cookie keeps from it.
         const isAsked = input.refreshToken !== undefined || ctx.latchkey.isCookieMode;

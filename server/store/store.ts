@@ -1,5 +1,7 @@
 import type {
   AuditRecord,
+  AuditHead,
+  AuditLink,
   CredentialRecord,
   Origin,
   SessionRecord,
@@ -7,6 +9,12 @@ import type {
   UserRecord,
 } from '../../shared/records.ts';
 import type { UserStatus } from '../../shared/schemas.ts';
+
+/** How the audit log is tied together; each record is one link further. */
+export interface AuditLinking {
+  append(head: AuditHead | null, event: AuditRecord): AuditHead;
+  cut(head: AuditHead, last: AuditLink): AuditHead;
+}
 
 /**
  * Where the truth is kept. Each method is one transaction: what it checks and
@@ -44,6 +52,8 @@ export interface Store {
    */
   startSession(command: StartSession): Promise<UserRecord | null>;
   findSession(sessionId: string): Promise<SessionWithUser | null>;
+  /** The addresses from which a user was signed in lately, newest session first. */
+  listAddresses(userId: string): Promise<string[]>;
   /** The sessions of a user that have not ended, newest first. */
   listSessions(userId: string, now: number): Promise<SessionRecord[]>;
   /** Decides a refresh. The tag of the presented token has been verified before. */
@@ -63,6 +73,14 @@ export interface Store {
   pruneSigningKeys(before: number): Promise<void>;
 
   recordAuditEvent(event: AuditRecord): Promise<void>;
+  findAuditHead(): Promise<AuditHead | null>;
+  /** In the order in which they were recorded, those after that number. */
+  listAuditLinks(query: {
+    readonly after: number;
+    readonly limit: number;
+  }): Promise<(AuditLink & { readonly event: AuditRecord })[]>;
+  /** Takes out up to `limit` of the oldest events from before `before`; says how many. */
+  pruneAuditEvents(command: { before: number; limit: number }): Promise<number>;
   /** Newest first. */
   listAuditEvents(query: AuditQuery): Promise<AuditRecord[]>;
 
