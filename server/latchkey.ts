@@ -12,6 +12,7 @@ import {
 } from '../shared/schemas.ts';
 import { strangerFrom, type AccountParts } from './accounts/account-parts.ts';
 import { createAccount } from './accounts/create-account.ts';
+import { createAuditChain, type AuditChain } from './audit/audit-chain.ts';
 import { ConfigurationError } from './config/configuration-error.ts';
 import { deriveKey, loadSecret } from './config/secret.ts';
 import {
@@ -30,7 +31,7 @@ import {
 } from './http/handler.ts';
 import { createNodeHandler, type NodeHandler } from './http/node-handler.ts';
 import { createRoutes } from './http/routes.ts';
-import { createMemoryLimits, createNoLimits, defaultLimits } from './limits/limits.ts';
+import { createMemoryLimits, createNoLimits } from './limits/limits.ts';
 import { createLogger, describeError, type Logger } from './logger.ts';
 import { createPasswordHasher } from './passwords/password-hasher.ts';
 import { createPasswordPolicy } from './passwords/password-policy.ts';
@@ -49,6 +50,7 @@ import {
   type ContextSource,
   type LatchkeyContext,
 } from './trpc/context.ts';
+import { isHashingPath } from './trpc/credentials.ts';
 import { formatError } from './trpc/error-formatter.ts';
 import { createProcedures, toUser } from './trpc/procedures.ts';
 import { createRefreshCookie } from './trpc/refresh-cookie.ts';
@@ -86,6 +88,7 @@ export interface Composition<Role extends string = BuiltInRole> {
   readonly logger: Logger;
   readonly accounts: AccountParts;
   readonly keyRing: KeyRing;
+  readonly auditChain: AuditChain;
   readonly roles: readonly Role[];
   readonly schemas: RoleSchemas<Role>;
   /** What did not exist before. */
@@ -129,7 +132,8 @@ export async function compose<
     runtime,
   });
   const opened = await openDatabase(databasePath, runtime);
-  const store = createSqliteStore(opened.database, runtime);
+  const auditChain = createAuditChain(deriveKey(secret, 'audit'));
+  const store = createSqliteStore(opened.database, runtime, auditChain);
   try {
     const sealer = createSealer(deriveKey(secret, 'seal'), runtime);
     const keyRing = createKeyRing({
@@ -165,7 +169,7 @@ export async function compose<
         pepper: deriveKey(secret, 'pepper'),
       }),
       policy: createPasswordPolicy(settings.minPasswordLength),
-      limits: settings.rateLimits ? createMemoryLimits(defaultLimits) : createNoLimits(),
+      limits: settings.rateLimits ? createMemoryLimits(settings.limits, runtime) : createNoLimits(),
     };
     const stopPruning = runtime.every(pruneEveryMs, () => {
       prune(accounts, settings).catch((error: unknown) => {
@@ -178,6 +182,7 @@ export async function compose<
       logger,
       accounts,
       keyRing,
+      auditChain,
       roles,
       schemas: createRoleSchemas(roles),
       created: {
@@ -199,6 +204,8 @@ export async function compose<
 async function prune({ store, runtime }: AccountParts, settings: Settings): Promise<void> {
   const now = runtime.now();
   await store.pruneSessions({ before: now - endedSessionsKeptMs, limit: prunedAtOnce });
+  const auditKeptMs = settings.auditRetentionDays * 24 * 3_600_000;
+  await store.pruneAuditEvents({ before: now - auditKeptMs, limit: prunedAtOnce });
   await store.pruneSigningKeys(now - settings.accessTtlSeconds * 1_000 - endedSessionsKeptMs);
 }
 
@@ -322,6 +329,9 @@ export function assemble<
       url: settings.url,
       allowedOrigins,
       routes,
+      assertRoomFor: (path) => {
+        if (isHashingPath(path)) accounts.hasher.assertRoom();
+      },
       logger,
       runtime,
     });

@@ -6,6 +6,7 @@ import { startServer } from './http/server.ts';
 import { assemble, compose, type Composition } from './latchkey.ts';
 import { createLogger } from './logger.ts';
 import { readPackageJson } from './package-json.ts';
+import { lowerHashPriority } from './passwords/lower-hash-priority.ts';
 import { createStartScreen } from './start-screen.ts';
 
 /** A Latchkey server of its own. */
@@ -44,6 +45,7 @@ export async function start(
       {},
       () => isDraining,
     );
+    await lowerHashPriority();
     const server = await startServer(latchkey.nodeHandler(), { host, port });
     print(
       createStartScreen({

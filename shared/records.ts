@@ -71,6 +71,22 @@ export interface AuditRecord {
   readonly detail: Readonly<Record<string, unknown>>;
 }
 
+/** An event's place in the log. */
+export interface AuditLink {
+  /** From 1, without gaps. */
+  readonly sequence: number;
+  /** Of this event and the hash before it. */
+  readonly hash: Uint8Array;
+}
+
+/** The end of the log, and where it begins since old events were taken out. */
+export interface AuditHead extends AuditLink {
+  readonly cutSequence: number;
+  readonly cutHash: Uint8Array;
+  /** Vouches for all of the above. */
+  readonly seal: Uint8Array;
+}
+
 /** Where a call comes from. */
 export interface Origin {
   readonly ip: string | null;

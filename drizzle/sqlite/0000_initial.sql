@@ -1,5 +1,7 @@
 CREATE TABLE `audit_events` (
-	`id` text PRIMARY KEY NOT NULL,
+	`sequence` integer PRIMARY KEY NOT NULL,
+	`hash` blob NOT NULL,
+	`id` text NOT NULL,
 	`at` integer NOT NULL,
 	`type` text NOT NULL,
 	`actor_id` text,
@@ -10,8 +12,18 @@ CREATE TABLE `audit_events` (
 	`detail` text NOT NULL
 );
 --> statement-breakpoint
+CREATE UNIQUE INDEX `audit_events_by_id` ON `audit_events` (`id`);--> statement-breakpoint
 CREATE INDEX `audit_events_by_user` ON `audit_events` (`user_id`,`id`);--> statement-breakpoint
 CREATE INDEX `audit_events_by_type` ON `audit_events` (`type`,`id`);--> statement-breakpoint
+CREATE TABLE `audit_head` (
+	`id` integer PRIMARY KEY NOT NULL,
+	`sequence` integer NOT NULL,
+	`hash` blob NOT NULL,
+	`cut_sequence` integer NOT NULL,
+	`cut_hash` blob NOT NULL,
+	`seal` blob NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE `sessions` (
 	`id` text PRIMARY KEY NOT NULL,
 	`user_id` text,

@@ -9,7 +9,7 @@ import {
   isExposed,
   type DatabaseInspection,
 } from '../store/sqlite/inspect-database.ts';
-import { createSqliteStore } from '../store/sqlite/sqlite-store.ts';
+import { createSqliteStore, noAuditLinking } from '../store/sqlite/sqlite-store.ts';
 import type { Store } from '../store/store.ts';
 import { createKeyRing, signingAlgorithms } from '../tokens/key-ring.ts';
 import { createSealer } from '../tokens/seal.ts';
@@ -91,7 +91,7 @@ async function checkContent(
   environment: Environment,
   runtime: Runtime,
 ): Promise<readonly Check[]> {
-  const store = createSqliteStore(database, runtime);
+  const store = createSqliteStore(database, runtime, noAuditLinking);
   return [
     ...(await check('keys', () => checkKeys(store, environment, runtime))),
     ...(await check('admin', () => checkAdmin(store))),

@@ -9,7 +9,7 @@ import { silentLogger } from '../logger.ts';
 import type { Runtime } from '../runtime.ts';
 import { inspectDatabase } from '../store/sqlite/inspect-database.ts';
 import { openDatabase, type OpenedDatabase } from '../store/sqlite/open-database.ts';
-import { createSqliteStore } from '../store/sqlite/sqlite-store.ts';
+import { createSqliteStore, noAuditLinking } from '../store/sqlite/sqlite-store.ts';
 import type { CommandParts } from './command-parts.ts';
 
 /** Whoever may run commands on this machine. The audit log shows it by the user agent. */
@@ -75,7 +75,11 @@ async function assertReady({ settings, secret }: Environment, runtime: Runtime):
     if (inspection.pendingMigrations > 0) {
       throw refuse('DATABASE_URL: the database is of an older version. Bring it up to date');
     }
-    const keys = await createSqliteStore(inspection.database, runtime).listSigningKeys();
+    const keys = await createSqliteStore(
+      inspection.database,
+      runtime,
+      noAuditLinking,
+    ).listSigningKeys();
     const active = keys.find(({ status }) => status === 'active');
     if (active && secret === undefined && !existsSync(secretPathOf(path))) {
       throw new ConfigurationError([

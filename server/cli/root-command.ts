@@ -1,5 +1,6 @@
 import { createSecret } from '../config/secret.ts';
 import { readPackageJson } from '../package-json.ts';
+import { createAuditCommand } from './audit.ts';
 import { defineLeaf, type Command } from './command-line.ts';
 import type { CommandParts } from './command-parts.ts';
 import { createKeysCommand } from './keys.ts';
@@ -36,6 +37,7 @@ export function createRootCommand(parts: CommandParts): Command {
       }),
       user: createUserCommand(parts),
       keys: createKeysCommand(parts),
+      audit: createAuditCommand(parts),
       secret: defineLeaf({
         meta: { description: 'Print a new LATCHKEY_SECRET' },
         run: () => terminal.print(createSecret(runtime)),

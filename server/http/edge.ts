@@ -25,6 +25,7 @@ export interface EdgeRequest {
 export interface AdmittedCall {
   /** The procedures, joined by commas in a batch. */
   readonly path: string;
+  readonly paths: readonly string[];
   readonly query: string;
   /** JSON text. */
   readonly body: string | null;
@@ -82,14 +83,14 @@ export async function admitCall(
   const paths = splitBatch(path, parameters);
   if (method === 'GET') {
     assertJson(parameters.get('input'));
-    return { path, query, body: null };
+    return { path, paths, query, body: null };
   }
   if (parameters.has('input')) throw new EdgeRefusal('BAD_REQUEST');
   assertJsonRequest(request);
   const limit = paths.some(isAuthPath) ? maxAuthBodyBytes : maxBodyBytes;
   const body = await readBody(request, limit);
   assertJson(body);
-  return { path, query, body };
+  return { path, paths, query, body };
 }
 
 function splitBatch(path: string, parameters: URLSearchParams): string[] {

@@ -25,6 +25,12 @@ export interface PasswordHasher {
    * @throws LatchkeyError `overloaded` when too many hashes are waiting
    */
   verify(password: string, storedHash: string | null): Promise<boolean>;
+  /**
+   * Turns a call away before anything is done for it.
+   *
+   * @throws LatchkeyError `overloaded` when too many hashes are waiting
+   */
+  assertRoom(): void;
   /** Whether a hash that just verified should be replaced: plain bcrypt, or another cost. */
   isOutdated(storedHash: string): boolean;
 }
@@ -49,10 +55,14 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
   const concurrency = options.concurrency ?? Math.max(1, availableParallelism() - 1);
   const queue = pLimit(concurrency);
 
-  function admit<T>(work: () => Promise<T>): Promise<T> {
+  function assertRoom(): void {
     if (queue.pendingCount >= concurrency * waitingPerHash) {
       throw new LatchkeyError('overloaded', { retryAfterSeconds });
     }
+  }
+
+  function admit<T>(work: () => Promise<T>): Promise<T> {
+    assertRoom();
     return queue(work);
   }
 
@@ -65,6 +75,8 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
   }
 
   return {
+    assertRoom,
+
     hash: async (password) =>
       admit(async () => pepperedPrefix + (await bcryptHash(preHash(password), { cost }))),
 

@@ -1,7 +1,7 @@
-import { compactVerify, CompactSign, errors } from 'jose';
+import { LRUCache } from 'lru-cache';
 import { LatchkeyError } from '../../shared/latchkey-error.ts';
 import type { Runtime } from '../runtime.ts';
-import type { KeyRing } from './key-ring.ts';
+import type { KeyRing, RingKey } from './key-ring.ts';
 
 /** Longer tokens are refused before anything looks at them. Node's whole header limit is 16 KiB. */
 const maxTokenLength = 8_192;
@@ -12,6 +12,9 @@ const clockToleranceSeconds = 5;
 /** Bounds of a token's lifetime; none lives longer than the upper one, whatever it says. */
 export const minAccessTtlSeconds = 1;
 export const maxAccessTtlSeconds = 86_400;
+
+/** A thousand bytes each at most of times. */
+const verifiedTokensKept = 10_000;
 
 /** What a token says by itself. */
 const ownClaims = ['iss', 'aud', 'sub', 'sid', 'jti', 'iat', 'exp', 'nbf', 'role', 'ver'] as const;
@@ -58,42 +61,41 @@ export interface AccessTokenOptions {
 export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
   const { keyRing, issuer, audience, ttlSeconds, runtime } = options;
 
-  async function verifySignature(token: string): Promise<Record<string, unknown>> {
-    if (token.length > maxTokenLength || !compactForm.test(token)) throw invalid();
-    const [header = '', payload = '', signature = ''] = token.split('.');
+  /** By the full text of the token. Says nothing of the session, nor of the time. */
+  const verified = new LRUCache<string, VerifiedToken>({ max: verifiedTokensKept });
+
+  /** What a token of ours says, whenever it was issued and whether or not it has expired. */
+  async function read(token: string): Promise<TimedClaims> {
+    if (token.length > maxTokenLength) throw invalid();
     // Whatever else a header could say (another algorithm, type, key, `crit`, `jku`…)
     // is not the one that our key writes, so no header is ever interpreted.
-    const key = await keyRing.keyOfHeader(header);
-    if (!key || !isCanonical(payload) || !isCanonical(signature)) throw invalid();
-    try {
-      const verified = await compactVerify(token, key.verificationKey, {
-        algorithms: [key.algorithm],
-      });
-      const claims: unknown = JSON.parse(new TextDecoder().decode(verified.payload));
-      if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) throw invalid();
-      return claims as Record<string, unknown>;
-    } catch (error) {
-      if (error instanceof errors.JOSEError || error instanceof SyntaxError) throw invalid();
-      throw error;
-    }
+    const key = await keyRing.keyOfHeader(token.slice(0, Math.max(0, token.indexOf('.'))));
+    if (!key) throw invalid();
+    const known = verified.get(token);
+    if (known?.key === key) return known.claims;
+    const claims = check(readClaims(token, key));
+    verified.set(token, { key, claims });
+    return claims;
   }
 
-  function check(claims: Record<string, unknown>): AccessClaims & { expiresAt: number } {
+  function check(claims: Record<string, unknown>): TimedClaims {
     const { iss, aud, sub, sid, jti, iat, exp, role, ver } = claims;
-    const nowSeconds = runtime.now() / 1_000;
     if (iss !== issuer || aud !== audience) throw invalid();
     if (typeof sub !== 'string' || typeof sid !== 'string') throw invalid();
-    if (typeof jti !== 'string') throw invalid();
-    if (typeof role !== 'string' || !Number.isSafeInteger(ver)) throw invalid();
-    if (!Number.isSafeInteger(iat) || !Number.isSafeInteger(exp)) throw invalid();
-    const [issuedAt, expiresAt] = [iat as number, exp as number]; // Integers, as the line above says.
-    if (issuedAt > nowSeconds + clockToleranceSeconds) throw invalid();
-    if (expiresAt <= issuedAt || expiresAt - issuedAt > maxAccessTtlSeconds) throw invalid();
-    if ('nbf' in claims) throw invalid();
+    if (typeof jti !== 'string' || typeof role !== 'string') throw invalid();
+    if (!isInteger(ver) || !isInteger(iat) || !isInteger(exp)) throw invalid();
+    if (exp <= iat || exp - iat > maxAccessTtlSeconds || 'nbf' in claims) throw invalid();
     const custom = Object.fromEntries(
       Object.entries(claims).filter(([name]) => !ownClaims.some((own) => own === name)),
     );
-    return { userId: sub, sessionId: sid, role, version: ver as number, custom, expiresAt };
+    const own: AccessClaims = { userId: sub, sessionId: sid, role, version: ver, custom };
+    return { own, issuedAt: iat, expiresAt: exp };
+  }
+
+  async function readIssued(token: string): Promise<TimedClaims> {
+    const claims = await read(token);
+    if (claims.issuedAt > runtime.now() / 1_000 + clockToleranceSeconds) throw invalid();
+    return claims;
   }
 
   return {
@@ -115,28 +117,72 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
         role,
         ver: version,
       };
-      const token = await new CompactSign(Buffer.from(JSON.stringify(claims)))
-        .setProtectedHeader({ alg: key.algorithm, typ: 'at+jwt', kid: key.id })
-        .sign(key.signingKey);
-      return { token, expiresIn };
+      const payload = Buffer.from(JSON.stringify(claims)).toString('base64url');
+      const input = `${key.protectedHeader}.${payload}`;
+      return { token: `${input}.${key.signature.sign(input).toString('base64url')}`, expiresIn };
     },
 
     async verify(token) {
-      const { expiresAt, ...claims } = check(await verifySignature(token));
+      const { own, expiresAt } = await readIssued(token);
       // "On or after" the expiry it must not be accepted (RFC 7519 §4.1.4).
-      if (runtime.now() >= expiresAt * 1_000) throw new LatchkeyError('token_expired');
-      return claims;
+      if (runtime.now() >= expiresAt * 1_000) {
+        verified.delete(token);
+        throw new LatchkeyError('token_expired');
+      }
+      return own;
     },
 
     async findSessionId(token) {
       try {
-        return check(await verifySignature(token)).sessionId;
+        return (await readIssued(token)).own.sessionId;
       } catch (error) {
         if (error instanceof LatchkeyError && error.reason === 'token_invalid') return null;
         throw error;
       }
     },
   };
+}
+
+/** Claims with the times that are checked at every call; seconds since the epoch. */
+interface TimedClaims {
+  readonly own: AccessClaims;
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+}
+
+interface VerifiedToken {
+  /** Once the ring has another key for the header, or none, the token is looked at anew. */
+  readonly key: RingKey;
+  readonly claims: TimedClaims;
+}
+
+/**
+ * The claims under a signature that fits.
+ *
+ * @throws LatchkeyError `token_invalid`
+ */
+function readClaims(token: string, { signature }: RingKey): Record<string, unknown> {
+  if (!compactForm.test(token)) throw invalid();
+  const end = token.lastIndexOf('.');
+  const payload = token.slice(token.indexOf('.') + 1, end);
+  const tag = token.slice(end + 1);
+  if (!isCanonical(payload) || !isCanonical(tag)) throw invalid();
+  if (!signature.verify(token.slice(0, end), Buffer.from(tag, 'base64url'))) throw invalid();
+  const claims = parseJson(Buffer.from(payload, 'base64url').toString());
+  if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) throw invalid();
+  return claims as Record<string, unknown>;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null; // Our key signs nothing but objects; the caller refuses.
+  }
+}
+
+function isInteger(value: unknown): value is number {
+  return Number.isSafeInteger(value);
 }
 
 function invalid(): LatchkeyError {

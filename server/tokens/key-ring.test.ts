@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { AuditRecord } from '../../shared/records.ts';
+import { createAuditChain } from '../audit/audit-chain.ts';
 import { createRuntime } from '../runtime.ts';
 import { openDatabase } from '../store/sqlite/open-database.ts';
 import { createSqliteStore } from '../store/sqlite/sqlite-store.ts';
@@ -20,7 +21,7 @@ async function createDeployment() {
   const clock = createTestClock();
   const runtime = createRuntime(clock.now);
   const { database } = await openDatabase(':memory:', runtime);
-  const store = createSqliteStore(database, runtime);
+  const store = createSqliteStore(database, runtime, createAuditChain(runtime.randomBytes(32)));
   const ownSecret = runtime.randomBytes(32);
 
   function createRing({ algorithm = 'EdDSA', secret = ownSecret, ...rest }: RingSetup = {}) {

@@ -1,8 +1,9 @@
-import { exportJWK, generateKeyPair, importJWK, type CryptoKey, type JWK } from 'jose';
+import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import type { AuditRecord, SigningKeyRecord } from '../../shared/records.ts';
 import { ConfigurationError } from '../config/configuration-error.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Sealer } from './seal.ts';
+import { createSignature, type Signature } from './signature.ts';
 
 /** Algorithms that may sign access tokens (RFC 7518 §3.1, RFC 8037 §3.1). */
 export const signingAlgorithms = ['EdDSA', 'ES256', 'RS256', 'HS256'] as const;
@@ -19,8 +20,7 @@ const retirementSlackMs = 2 * reloadAfterMs;
 export interface RingKey {
   readonly id: string;
   readonly algorithm: SigningAlgorithm;
-  readonly verificationKey: CryptoKey | Uint8Array;
-  readonly signingKey: CryptoKey | Uint8Array;
+  readonly signature: Signature;
   readonly publicJwk: JWK | null;
   /** The first segment of every token that this key signs; there is no other spelling. */
   readonly protectedHeader: string;
@@ -76,7 +76,7 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
   let latest: Ring | null = null;
   let looking: Promise<Ring> | null = null;
 
-  async function importKey(record: SigningKeyRecord): Promise<RingKey> {
+  function importKey(record: SigningKeyRecord): RingKey {
     const known = imported.get(record.id);
     if (known) return known;
     const opened = sealer.open(record.sealedPrivateJwk, purposeOf(record.id));
@@ -92,8 +92,7 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
     const key: RingKey = {
       id: record.id,
       algorithm: keyAlgorithm,
-      signingKey: await importJWK(privateJwk, keyAlgorithm),
-      verificationKey: await importJWK(publicJwk ?? privateJwk, keyAlgorithm),
+      signature: createSignature(keyAlgorithm, privateJwk, publicJwk),
       publicJwk,
       protectedHeader: encodeHeader(keyAlgorithm, record.id),
     };
@@ -109,7 +108,7 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
         retiredAt === null ||
         retiredAt + options.tokenLifetimeMs + retirementSlackMs > runtime.now(),
     );
-    const keys = await Promise.all(verifying.map(importKey));
+    const keys = verifying.map(importKey);
     const activeId = records.find(({ status }) => status === 'active')?.id;
     return {
       loadedAt,

@@ -22,6 +22,11 @@ export function isCredentialPath(path: string): boolean {
   return credentialPaths.some((known) => path === known || path.endsWith(`.${known}`));
 }
 
+/** True for the path of a call that computes a password hash. */
+export function isHashingPath(path: string): boolean {
+  return isCredentialPath(path) && !path.endsWith('auth.refresh');
+}
+
 /**
  * Refuses a batch in which several calls check credentials, so that batching is
  * no way round a limit; refuses answering one in a stream, where a cookie could

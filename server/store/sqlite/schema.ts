@@ -73,7 +73,10 @@ export const signingKeys = sqliteTable(
 export const auditEvents = sqliteTable(
   'audit_events',
   {
-    id: text().primaryKey(),
+    /** The order in which events were recorded, by whichever process. */
+    sequence: integer().primaryKey(),
+    hash: blob({ mode: 'buffer' }).notNull(),
+    id: text().notNull(),
     at: integer().notNull(),
     type: text().notNull(),
     actorId: text('actor_id'),
@@ -84,7 +87,18 @@ export const auditEvents = sqliteTable(
     detail: text({ mode: 'json' }).$type<Readonly<Record<string, unknown>>>().notNull(),
   },
   (table) => [
+    uniqueIndex('audit_events_by_id').on(table.id),
     index('audit_events_by_user').on(table.userId, table.id),
     index('audit_events_by_type').on(table.type, table.id),
   ],
 );
+
+/** One row: the end of the audit log. */
+export const auditHead = sqliteTable('audit_head', {
+  id: integer().primaryKey(),
+  sequence: integer().notNull(),
+  hash: blob({ mode: 'buffer' }).notNull(),
+  cutSequence: integer('cut_sequence').notNull(),
+  cutHash: blob('cut_hash', { mode: 'buffer' }).notNull(),
+  seal: blob({ mode: 'buffer' }).notNull(),
+});

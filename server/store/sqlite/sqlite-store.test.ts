@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setImmediate as turnOfEventLoop } from 'node:timers/promises';
 import type Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
+import { createAuditChain } from '../../audit/audit-chain.ts';
 import { createRuntime } from '../../runtime.ts';
 import { describeStore } from '../testing/store-contract.ts';
 import { addUser, newEvent, type StoreUnderTest } from '../testing/store-scene.ts';
@@ -11,6 +12,7 @@ import { openDatabase } from './open-database.ts';
 import { createSqliteStore } from './sqlite-store.ts';
 
 const runtime = createRuntime();
+const auditChain = createAuditChain(runtime.randomBytes(32));
 
 /** One file, opened twice. */
 interface Scene extends StoreUnderTest {
@@ -20,7 +22,7 @@ interface Scene extends StoreUnderTest {
 
 describeStore('SQLite in memory', async () => {
   const { database } = await openDatabase(':memory:', runtime);
-  const store = createSqliteStore(database, runtime);
+  const store = createSqliteStore(database, runtime, auditChain);
   return { store, other: store, [Symbol.asyncDispose]: () => store.close() };
 });
 
@@ -30,8 +32,8 @@ async function openScene(): Promise<Scene> {
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-'));
   const { database } = await openDatabase(join(folder, 'store.db'), runtime);
   const { database: otherDatabase } = await openDatabase(join(folder, 'store.db'), runtime);
-  const store = createSqliteStore(database, runtime);
-  const other = createSqliteStore(otherDatabase, runtime);
+  const store = createSqliteStore(database, runtime, auditChain);
+  const other = createSqliteStore(otherDatabase, runtime, auditChain);
   return {
     store,
     other,

@@ -1,7 +1,21 @@
 import type Database from 'better-sqlite3';
-import { and, desc, eq, exists, inArray, isNull, lt, ne, sql, type SQL } from 'drizzle-orm';
+import {
+  and,
+  desc,
+  eq,
+  exists,
+  gt,
+  inArray,
+  isNull,
+  lt,
+  lte,
+  ne,
+  sql,
+  type SQL,
+} from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
 import type {
+  AuditHead,
   AuditRecord,
   CredentialRecord,
   SigningKeyRecord,
@@ -9,6 +23,7 @@ import type {
 } from '../../../shared/records.ts';
 import type { Runtime } from '../../runtime.ts';
 import type {
+  AuditLinking,
   AuditQuery,
   ChangePassword,
   CreateUser,
@@ -28,7 +43,10 @@ import type {
   UserQuery,
 } from '../store.ts';
 import { createLockLine } from './lock-line.ts';
-import { auditEvents, sessions, signingKeys, users } from './schema.ts';
+import { auditEvents, auditHead, sessions, signingKeys, users } from './schema.ts';
+
+/** How many sessions of a user are looked at for where it was signed in. */
+const maxAddresses = 200;
 
 const userColumns = {
   id: users.id,
@@ -43,11 +61,49 @@ const userColumns = {
   updatedAt: users.updatedAt,
 };
 
+/** For whoever only reads. */
+export const noAuditLinking: AuditLinking = { append: refuseToRecord, cut: refuseToRecord };
+
+function refuseToRecord(): never {
+  throw new Error('This store was opened for reading.');
+}
+
+const eventColumns = {
+  id: auditEvents.id,
+  at: auditEvents.at,
+  type: auditEvents.type,
+  actorId: auditEvents.actorId,
+  userId: auditEvents.userId,
+  sessionId: auditEvents.sessionId,
+  ip: auditEvents.ip,
+  userAgent: auditEvents.userAgent,
+  detail: auditEvents.detail,
+};
+
+const headColumns = {
+  sequence: auditHead.sequence,
+  hash: auditHead.hash,
+  cutSequence: auditHead.cutSequence,
+  cutHash: auditHead.cutHash,
+  seal: auditHead.seal,
+};
+const headValues = {
+  sequence: sql`${sql.placeholder('sequence')}`,
+  hash: sql`${sql.placeholder('hash')}`,
+  cutSequence: sql`${sql.placeholder('cutSequence')}`,
+  cutHash: sql`${sql.placeholder('cutHash')}`,
+  seal: sql`${sql.placeholder('seal')}`,
+};
+
 /**
  * The store on one SQLite file. Transactions are synchronous and begin with the
  * write lock (`BEGIN IMMEDIATE`), so that nothing comes between a check and its act.
  */
-export function createSqliteStore(database: Database.Database, runtime: Runtime): Store {
+export function createSqliteStore(
+  database: Database.Database,
+  runtime: Runtime,
+  auditChain: AuditLinking,
+): Store {
   const db = drizzle(database);
   const statements = prepareStatements(db);
   const inTransaction = database.transaction((work: () => unknown) => work());
@@ -61,7 +117,20 @@ export function createSqliteStore(database: Database.Database, runtime: Runtime)
   }
 
   function record(event: AuditRecord): void {
-    statements.insertAuditEvent.run({ ...event });
+    const head = auditChain.append(statements.auditHead.get() ?? null, event);
+    const { sequence, hash } = head;
+    statements.insertAuditEvent.run({ ...event, sequence, hash: Buffer.from(hash) });
+    saveHead(head);
+  }
+
+  function saveHead(head: AuditHead): void {
+    statements.saveAuditHead.run({
+      sequence: head.sequence,
+      hash: Buffer.from(head.hash),
+      cutSequence: head.cutSequence,
+      cutHash: Buffer.from(head.cutHash),
+      seal: Buffer.from(head.seal),
+    });
   }
 
   function userById(userId: string): UserRecord | undefined {
@@ -277,6 +346,9 @@ export function createSqliteStore(database: Database.Database, runtime: Runtime)
     findSession: (sessionId) =>
       read((): SessionWithUser | null => statements.sessionWithUser.get({ id: sessionId }) ?? null),
 
+    listAddresses: (userId) =>
+      read(() => statements.addresses.all({ userId }).flatMap(({ ip }) => ip ?? [])),
+
     listSessions: (userId, now) =>
       read(() =>
         db
@@ -378,10 +450,40 @@ export function createSqliteStore(database: Database.Database, runtime: Runtime)
 
     recordAuditEvent: (event) => write(() => record(event)),
 
+    findAuditHead: () => read(() => statements.auditHead.get() ?? null),
+
+    listAuditLinks: ({ after, limit }) =>
+      read(() =>
+        db
+          .select({ sequence: auditEvents.sequence, hash: auditEvents.hash, event: eventColumns })
+          .from(auditEvents)
+          .where(gt(auditEvents.sequence, after))
+          .orderBy(auditEvents.sequence)
+          .limit(limit)
+          .all(),
+      ),
+
+    pruneAuditEvents: ({ before, limit }) =>
+      write(() => {
+        const { sequence, hash, at: recordedAt } = auditEvents;
+        const oldest = db
+          .select({ sequence, hash, at: recordedAt })
+          .from(auditEvents)
+          .orderBy(auditEvents.sequence)
+          .limit(limit)
+          .all();
+        const kept = oldest.findIndex(({ at }) => at >= before);
+        const last = oldest.at(kept === -1 ? oldest.length - 1 : kept - 1);
+        const head = statements.auditHead.get();
+        if (kept === 0 || !last || !head) return 0;
+        saveHead(auditChain.cut(head, last));
+        return db.delete(auditEvents).where(lte(auditEvents.sequence, last.sequence)).run().changes;
+      }),
+
     listAuditEvents: ({ userId, type, limit, cursor }: AuditQuery) =>
       read(() =>
         db
-          .select()
+          .select(eventColumns)
           .from(auditEvents)
           .where(
             and(
@@ -513,9 +615,24 @@ function prepareStatements(db: ReturnType<typeof drizzle>) {
       .limit(1_000)
       .offset(sql.placeholder('others'))
       .prepare(),
+    addresses: db
+      .select({ ip: sessions.ip })
+      .from(sessions)
+      .where(eq(sessions.userId, sql.placeholder('userId')))
+      .orderBy(desc(sessions.id))
+      .limit(maxAddresses)
+      .prepare(),
+    auditHead: db.select(headColumns).from(auditHead).prepare(),
+    saveAuditHead: db
+      .insert(auditHead)
+      .values({ id: 1, ...headValues })
+      .onConflictDoUpdate({ target: auditHead.id, set: headValues })
+      .prepare(),
     insertAuditEvent: db
       .insert(auditEvents)
       .values({
+        sequence: sql.placeholder('sequence'),
+        hash: sql.placeholder('hash'),
         id: sql.placeholder('id'),
         at: sql.placeholder('at'),
         type: sql.placeholder('type'),

@@ -1,0 +1,60 @@
+import {
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  createSecretKey,
+  sign,
+  timingSafeEqual,
+  verify,
+  type JsonWebKey,
+  type KeyObject,
+} from 'node:crypto';
+import type { JWK } from 'jose';
+import type { SigningAlgorithm } from './key-ring.ts';
+
+/**
+ * Signs and verifies with one key (RFC 7515 §5, RFC 7518 §3, RFC 8037 §3.1).
+ *
+ * Both are synchronous on purpose. Node does asynchronous cryptography in the
+ * threads in which bcrypt hashes, where a signed-in call would wait behind every
+ * sign-in; here one signature takes a tenth of a millisecond.
+ */
+export interface Signature {
+  sign(input: string): Buffer;
+  verify(input: string, signature: Buffer): boolean;
+}
+
+/** @param publicJwk `null` for a symmetric key */
+export function createSignature(
+  algorithm: SigningAlgorithm,
+  privateJwk: JWK,
+  publicJwk: JWK | null,
+): Signature {
+  if (algorithm === 'HS256') return createHmacSignature(privateJwk);
+  const privateKey = createPrivateKey({ key: privateJwk as JsonWebKey, format: 'jwk' });
+  const publicKey = createPublicKey({
+    key: (publicJwk ?? privateJwk) as JsonWebKey,
+    format: 'jwk',
+  });
+  // Ed25519 hashes by itself; JWS wants r ‖ s of ECDSA and not ASN.1 (RFC 7518 §3.4).
+  const digest = algorithm === 'EdDSA' ? null : 'sha256';
+  const withEncoding = (key: KeyObject) =>
+    algorithm === 'ES256' ? ({ key, dsaEncoding: 'ieee-p1363' } as const) : key;
+  return {
+    sign: (input) => sign(digest, Buffer.from(input), withEncoding(privateKey)),
+    verify: (input, signature) =>
+      verify(digest, Buffer.from(input), withEncoding(publicKey), signature),
+  };
+}
+
+function createHmacSignature(jwk: JWK): Signature {
+  const key = createSecretKey(jwk.k ?? '', 'base64url');
+  const tagOf = (input: string) => createHmac('sha256', key).update(input).digest();
+  return {
+    sign: tagOf,
+    verify: (input, signature) => {
+      const tag = tagOf(input);
+      return tag.length === signature.length && timingSafeEqual(tag, signature);
+    },
+  };
+}
