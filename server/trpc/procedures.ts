@@ -99,7 +99,7 @@ export function createProcedures<
         return next({
           ctx: {
             user: toUser<Role>(user),
-            session: { id: session.id } satisfies CurrentSession as CurrentSession,
+            session: { id: session.id },
             // Our signature vouches that these are the claims that the host's function returned.
             claims: claims as Claims,
           },
@@ -122,6 +122,7 @@ export function createProcedures<
     }),
 
     /** Users of one of these roles, and admins. */
+    // oxlint-disable-next-line explicit-module-boundary-types -- a procedure's type is inferred
     requireRole: (...roles: readonly [Role, ...Role[]]) =>
       signedIn((user) => {
         if (user.role !== 'admin' && !roles.some((role) => role === user.role)) {
@@ -130,6 +131,7 @@ export function createProcedures<
       }),
 
     /** Users whose role has the permission, and admins. */
+    // oxlint-disable-next-line explicit-module-boundary-types -- a procedure's type is inferred
     requirePermission: (permission: Permission) =>
       signedIn((user) => {
         if (user.role === 'admin') return;
