@@ -1,4 +1,9 @@
-import { TRPCError, type AnyTRPCRouter, type inferRouterContext } from '@trpc/server';
+import {
+  getTRPCErrorFromUnknown,
+  TRPCError,
+  type AnyTRPCRouter,
+  type inferRouterContext,
+} from '@trpc/server';
 import { getHTTPStatusCodeFromError, resolveResponse } from '@trpc/server/http';
 import { TRPC_ERROR_CODES_BY_KEY } from '@trpc/server/rpc';
 import { ConfigurationError } from '../config/configuration-error.ts';
@@ -85,6 +90,10 @@ export function createHandler(parts: HandlerParts): Handler {
         logger.error({ requestId, path, ...describeError(error.cause ?? error) }, 'call failed');
       },
     });
+    // tRPC leaves the type out where it refuses a request before any call.
+    if (response.headers.get('content-type')?.startsWith('text/plain')) {
+      response.headers.set('content-type', 'application/json');
+    }
     for (const [name, value] of resHeaders) {
       if (name === 'set-cookie') response.headers.append(name, value);
       else response.headers.set(name, value);
@@ -102,12 +111,29 @@ export function createHandler(parts: HandlerParts): Handler {
     return new Request(url, { method: call.method, headers, body, signal: call.signal });
   }
 
-  function refuse(refusal: EdgeRefusal): Response {
-    const error = new TRPCError({ code: refusal.code, message: refusal.message });
-    const code = TRPC_ERROR_CODES_BY_KEY[refusal.code];
-    const data = { code: refusal.code, httpStatus: getHTTPStatusCodeFromError(error) };
-    const shape = formatError({ error, shape: { message: error.message, code, data } });
-    return Response.json({ error: shape }, { status: data.httpStatus });
+  /** Answers what went wrong outside of any call: at the edge, or in a route. */
+  function refuse(error: TRPCError): Response {
+    const requestId = runtime.newId();
+    const { code, message } = error;
+    const { data, ...shape } = formatError({
+      error,
+      shape: {
+        message,
+        code: TRPC_ERROR_CODES_BY_KEY[code],
+        data: { code, httpStatus: getHTTPStatusCodeFromError(error) },
+      },
+      ctx: { latchkey: { requestId } },
+    });
+    if (data.reason === 'internal') {
+      logger.error({ requestId, ...describeError(error.cause) }, 'request failed');
+    }
+    return Response.json(
+      { error: { ...shape, data } },
+      {
+        status: data.httpStatus,
+        headers: data.retryAfter === undefined ? {} : { 'retry-after': String(data.retryAfter) },
+      },
+    );
   }
 
   async function answer(call: IncomingCall): Promise<Response | null> {
@@ -131,8 +157,13 @@ export function createHandler(parts: HandlerParts): Handler {
     try {
       response = await answer(call);
     } catch (error) {
-      if (!(error instanceof EdgeRefusal)) throw error;
-      response = refuse(error);
+      // A client that went away is not there to be answered.
+      if (call.signal.aborted) throw error;
+      response = refuse(
+        error instanceof EdgeRefusal
+          ? new TRPCError({ code: error.code, message: error.message })
+          : getTRPCErrorFromUnknown(error),
+      );
       // What is left of a body is not read: the connection cannot be used again.
       if (call.method === 'POST') response.headers.set('connection', 'close');
     }
