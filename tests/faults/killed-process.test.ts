@@ -3,7 +3,15 @@ import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import { createApi, signedInOf } from '../contract/api.ts';
 import { createFolder, startProcess, type ServerProcess } from '../contract/server-process.ts';
-import { act, beginAnew, createPerson, findLoss, type Calls, type Person } from './people.ts';
+import {
+  act,
+  beginAnew,
+  createPerson,
+  findLoss,
+  revocations,
+  type Calls,
+  type Person,
+} from './people.ts';
 import { admin, variables } from './servers.ts';
 import { createDice, rounds, startTrials, timeoutFor, type Dice } from './trials.ts';
 
@@ -12,27 +20,31 @@ const peopleAtOnce = 8;
 /** So many tokens and passwords of each person are looked at again after further kills. */
 const deadKept = 20;
 
-/** Everybody acts at once until so many acknowledgements have come: there the process is killed. */
+/**
+ * Everybody acts at once until so many acknowledgements have come. There the process is
+ * killed, or every other time at the next acknowledgement of a revocation.
+ */
 async function actUntilKilled(
   server: ServerProcess,
   people: readonly Person[],
   { calls, dice }: { calls: Calls; dice: Dice },
 ): Promise<void> {
+  const mayKillAt = dice.roll(2) === 0 ? () => true : revocations.has.bind(revocations);
   let acknowledgementsLeft = 30 + dice.roll(100);
   let isKilled = false;
   await Promise.all(
     people.map(async (person) => {
       while (!isKilled) {
         try {
-          await act(person, calls, dice);
+          const done = await act(person, calls, dice);
+          acknowledgementsLeft -= 1;
+          if (isKilled || acknowledgementsLeft > 0 || !mayKillAt(done)) continue;
+          isKilled = true;
+          server.kill('SIGKILL');
         } catch (error) {
           if (isKilled && error instanceof TypeError) return; // What fetch throws when nobody answers.
           throw error;
         }
-        acknowledgementsLeft -= 1;
-        if (acknowledgementsLeft > 0 || isKilled) continue;
-        isKilled = true;
-        server.kill('SIGKILL');
       }
     }),
   );

@@ -180,8 +180,17 @@ const actions: Readonly<Record<ActionName, Action>> = {
 /** Refreshes are what a server does most; the rest comes as often as each other. */
 const repertoire = [
   ...Object.keys(actions),
-  ...Array<ActionName>(8).fill('refresh'),
+  ...Array<ActionName>(3).fill('refresh'),
 ] as readonly ActionName[]; // The keys of a record of every action.
+
+/** What must not come back. */
+export const revocations: ReadonlySet<ActionName> = new Set([
+  'changePassword',
+  'logout',
+  'revokeAll',
+  'disable',
+  'remove',
+]);
 
 function otherRole({ role }: Person): Person['role'] {
   return role === 'user' ? 'admin' : 'user';
@@ -216,9 +225,10 @@ export function beginAnew(person: Person): void {
 /**
  * Does something that can be done now.
  *
+ * @returns what has been acknowledged
  * @throws Error when the server refuses what it has to do, and `TypeError` of `fetch` when it is gone
  */
-export async function act(person: Person, calls: Calls, dice: Dice): Promise<void> {
+export async function act(person: Person, calls: Calls, dice: Dice): Promise<ActionName> {
   const possible = repertoire.filter((name) => actions[name].isPossible(person));
   const name = possible[dice.roll(possible.length)];
   if (name === undefined) throw new Error('There is nothing to do.');
@@ -228,6 +238,7 @@ export async function act(person: Person, calls: Calls, dice: Dice): Promise<voi
   if (answer.status !== 200) throw new Error(`${name} was refused: ${answer.text}`);
   actions[name].acknowledge(person, answer, wanted);
   person.underWay = null;
+  return name;
 }
 
 /** What the server has lost of a person, or brought back to life; `null` when all is well. */

@@ -175,7 +175,8 @@ async function findLife(
       const me = await api.query('user.me', { token });
       if (me.status === 200) return `an access token is alive: ${me.text}`;
     }
-    for (const token of dead.includes('refresh') ? tokens.refreshTokens : []) {
+    // The newest first: an older one would be a reuse, and end the session itself.
+    for (const token of dead.includes('refresh') ? tokens.refreshTokens.toReversed() : []) {
       const refreshed = await refresh(api, token);
       if (refreshed.status === 200) return 'a refresh token is alive';
     }
