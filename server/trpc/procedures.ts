@@ -71,6 +71,11 @@ export function createProcedures<
       const requestId = latchkey?.requestId;
       parts.logger.error({ requestId, path, ...describeError(refusal.cause) }, 'call failed');
     }
+    // A full queue is no news; a store that does not work is.
+    if (refusal.reason === 'overloaded' && refusal.cause !== undefined) {
+      const requestId = latchkey?.requestId;
+      parts.logger.warn({ requestId, path, ...describeError(refusal.cause) }, 'storage failed');
+    }
     if (refusal.retryAfterSeconds !== undefined) {
       latchkey?.setHeader('retry-after', String(refusal.retryAfterSeconds));
     }
