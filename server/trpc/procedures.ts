@@ -71,10 +71,10 @@ export function createProcedures<
       const requestId = latchkey?.requestId;
       parts.logger.error({ requestId, path, ...describeError(refusal.cause) }, 'call failed');
     }
-    // A full queue is no news; a store that does not work is.
+    // A hashing queue that is full has no cause. A store that did not answer has: a disk may be full.
     if (refusal.reason === 'overloaded' && refusal.cause !== undefined) {
       const requestId = latchkey?.requestId;
-      parts.logger.warn({ requestId, path, ...describeError(refusal.cause) }, 'storage failed');
+      parts.logger.warn({ requestId, path, ...describeError(refusal.cause) }, 'store unavailable');
     }
     if (refusal.retryAfterSeconds !== undefined) {
       latchkey?.setHeader('retry-after', String(refusal.retryAfterSeconds));
