@@ -76,6 +76,26 @@ test('what bcrypt never looked at of a password is not made to count', async () 
   expect(await t.hashOf()).toBe(bcryptHash);
 });
 
+test('who signs in while a sign-in beside it upgrades the hash is signed in too', async () => {
+  await using t = await createSetup();
+  await t.createUser({ bcryptHash: hashSync(password, { cost: 4 }) });
+  const { hasher } = t.accounts;
+  const parts: AccountParts = {
+    ...t.accounts,
+    hasher: {
+      ...hasher,
+      async verify(...args) {
+        const matches = await hasher.verify(...args);
+        await login(t.accounts, { email, password }, origin);
+        return matches;
+      },
+    },
+  };
+  const { user } = await login(parts, { email, password }, origin);
+  expect(user.email).toBe(email);
+  expect(await t.hashOf()).toMatch(/^p1:/);
+});
+
 test('a sign-in counts for more than an upgrade under load', async () => {
   await using t = await createSetup();
   const bcryptHash = hashSync(password, { cost: 4 });
