@@ -123,10 +123,10 @@ describe('a command line', () => {
   test('explains every command and group', async () => {
     await using cli = await createCli();
     const { out } = await cli.run('--help');
-    expect(out).toMatch(/start\|migrate\|user\|keys\|secret\|doctor/);
+    expect(out).toMatch(/start\|migrate\|user\|keys\|audit\|secret\|doctor/);
     const terminal = {} as CommandParts['terminal'];
     const paths = pathsOf(createRootCommand({ ...cli.parts, terminal }));
-    expect(paths).toHaveLength(14);
+    expect(paths).toHaveLength(16);
     for (const path of paths) {
       expect(await cli.run(`${path} --help`)).toEqual(done(new RegExp(`USAGE.* latchkey ${path}`)));
       expect(await cli.run(`${path} -h`)).toEqual(done(/USAGE/));

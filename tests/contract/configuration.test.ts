@@ -84,15 +84,6 @@ describe('the process refuses to start', { timeout: 60_000, concurrent: true }, 
     ]);
   });
 
-  test('with lifetimes that contradict each other', async () => {
-    const variables = {
-      DATABASE_URL: ':memory:',
-      LATCHKEY_SESSION_TTL: '60',
-      LATCHKEY_SESSION_IDLE_TTL: '61',
-    };
-    expect(await namesOfRefusal(variables)).toEqual(['LATCHKEY_SESSION_IDLE_TTL']);
-  });
-
   test('with half an admin, or one with a weak password', async () => {
     const email = { DATABASE_URL: ':memory:', LATCHKEY_ADMIN_EMAIL: 'admin@process.example' };
     expect(await namesOfRefusal(email)).toEqual(['LATCHKEY_ADMIN_PASSWORD']);
