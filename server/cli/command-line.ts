@@ -4,6 +4,7 @@ import { LatchkeyError } from '../../shared/latchkey-error.ts';
 import { reasons } from '../../shared/reasons.ts';
 import { ConfigurationError } from '../config/configuration-error.ts';
 import { describeError } from '../logger.ts';
+import { assertNode } from './assert-node.ts';
 import type { Terminal } from './terminal.ts';
 
 /** A command as ours are written: its parts stand there, and no function has to be called for them. */
@@ -59,6 +60,7 @@ export async function runCommandLine(
       terminal.print(root.meta.version ?? '');
     } else {
       assertArguments(call);
+      assertNode(process.versions.node);
       await runCommand(command, { rawArgs: [...rest] });
     }
     return 0;

@@ -4,7 +4,7 @@ import { readPackageJson } from '../package-json.ts';
 import { readSqliteVersion } from '../store/sqlite/inspect-database.ts';
 import { checkPort } from './check-port.ts';
 import { checkStorage } from './check-storage.ts';
-import { check, fail, ok, warn, type Check, type Verdict } from './check.ts';
+import { check, fail, ok, warn, type Check } from './check.ts';
 import type { CommandParts } from './command-parts.ts';
 import { formatTable } from './format-table.ts';
 
@@ -20,8 +20,12 @@ export async function diagnose(
 ): Promise<void> {
   const { environment, checks } = checkConfiguration(variables);
   checks.unshift(
-    ...(await check('node', checkNode)),
-    ...(await check('sqlite', () => ok(`SQLite ${readSqliteVersion()}`))),
+    ...(await check('versions', () => {
+      const { version } = readPackageJson();
+      return ok(
+        `Latchkey ${version}, Node ${process.versions.node}, SQLite ${readSqliteVersion()}`,
+      );
+    })),
   );
   if (environment) {
     checks.push(...(await checkStorage(environment, runtime)));
@@ -34,15 +38,6 @@ export async function diagnose(
       : formatTable(checks.map(({ status, name, message }) => [status, name, message])),
   );
   if (failed > 0) throw new ConfigurationError([`${failed} of ${checks.length} checks failed.`]);
-}
-
-function checkNode(): Verdict {
-  const { version, engines } = readPackageJson();
-  const found = process.versions.node;
-  const wanted = engines.node.replace('>=', '');
-  const both = `Latchkey ${version} on Node ${found}`;
-  const isOlder = found.localeCompare(wanted, 'en', { numeric: true }) < 0;
-  return isOlder ? fail(`${both}. Install Node ${wanted} or newer.`) : ok(both);
 }
 
 function checkConfiguration(variables: CommandParts['variables']): {

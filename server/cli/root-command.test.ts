@@ -401,7 +401,7 @@ describe('doctor', () => {
     const lines = out.split('\n');
     expect(lines.every((line) => line.startsWith('ok  '))).toBe(true);
     expect(lines.map((line) => line.split(/ +/)[1])).toEqual(
-      'node sqlite configuration secret database permissions integrity journal migrations keys admin clock port'.split(
+      'versions configuration secret database permissions integrity journal migrations keys admin clock port'.split(
         ' ',
       ),
     );
@@ -443,7 +443,7 @@ describe('doctor', () => {
     );
     expect(lines).toContainEqual(expect.stringMatching(/^configuration warn LATCHKEY_ACESS_TTL: /));
     const { exitCode, err } = await cli.run('doctor');
-    expect({ exitCode, err }).toEqual({ exitCode: 1, err: '2 of 6 checks failed.' });
+    expect({ exitCode, err }).toEqual({ exitCode: 1, err: '2 of 5 checks failed.' });
   });
 
   test('sees files that others may read', async () => {

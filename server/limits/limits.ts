@@ -20,8 +20,8 @@ export const defaultLimits = {
   signInFromKnownAddresses: { calls: 10, seconds: 900 },
   /** Passwords tried for one account, from all other addresses taken together. */
   signInFromStrangers: { calls: 10, seconds: 900 },
-  /** Passwords tried for one account from one of those other addresses; after three it takes patience. */
-  signInFromOneStranger: { calls: 3, seconds: 900, pauseFactor: 4 },
+  /** Passwords tried for one account from one of those other addresses; after some it takes patience. */
+  signInFromOneStranger: { calls: 5, seconds: 900, pauseFactor: 4 },
   /** Passwords tried, by everybody for everybody. */
   signInOverall: { calls: 6_000, seconds: 60 },
   /** Accounts made from one address. */
@@ -67,7 +67,7 @@ export interface Limits {
  * million addresses cost no more memory than these. Which share one nobody outside
  * can know.
  */
-const chosenKeys = 131_072;
+const chosenKeys = 32_768;
 
 /** Limits kept in this process. */
 export function createMemoryLimits(overrides: LimitOverrides, runtime: Runtime): Limits {

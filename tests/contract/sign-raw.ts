@@ -19,9 +19,7 @@ export async function signRaw(
   header: string,
   payload: string,
 ): Promise<string> {
-  const { signingKey } = await keyRing.activeKey();
-  if (signingKey instanceof Uint8Array) throw new Error('The key is not one of Ed25519.');
+  const { signature } = await keyRing.activeKey();
   const input = `${segment(header)}.${segment(payload)}`;
-  const signature = await crypto.subtle.sign('Ed25519', signingKey, Buffer.from(input));
-  return `${input}.${Buffer.from(signature).toString('base64url')}`;
+  return `${input}.${signature.sign(input).toString('base64url')}`;
 }

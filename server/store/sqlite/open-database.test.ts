@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { createAuditChain } from '../../audit/audit-chain.ts';
 import { ConfigurationError } from '../../config/configuration-error.ts';
 import { createRuntime, type Runtime } from '../../runtime.ts';
 import type { OpenerAnswer, OpenerCall } from '../testing/opener.ts';
@@ -20,6 +21,7 @@ import {
 import { createSqliteStore } from './sqlite-store.ts';
 
 const runtime = createRuntime();
+const auditChain = createAuditChain(runtime.randomBytes(32));
 const migrationsFolder = fileURLToPath(new URL('../../../drizzle/sqlite', import.meta.url));
 
 let root: string;
@@ -227,7 +229,7 @@ test('a migration that rebuilds a table takes nothing from those that refer to i
   await writeFile(journalFile, JSON.stringify(journal));
 
   const { database: before } = await openDatabase(path, runtime);
-  const store = createSqliteStore(before, runtime);
+  const store = createSqliteStore(before, runtime, auditChain);
   const user = await addUser(store);
   const session = await addSession(store, user);
   const table = before
@@ -247,7 +249,7 @@ test('a migration that rebuilds a table takes nothing from those that refer to i
 
   const { database: after, migrationsApplied } = await openDatabase(path, runtime, newer);
   expect(migrationsApplied).toBe(1);
-  const migrated = createSqliteStore(after, runtime);
+  const migrated = createSqliteStore(after, runtime, auditChain);
   expect(await migrated.findSession(session.id)).toMatchObject({ user });
   expect(after.pragma('foreign_keys', { simple: true })).toBe(1);
   expect(after.pragma('foreign_key_check')).toEqual([]);
@@ -337,7 +339,7 @@ describe('beside other processes', () => {
       const { database, ...opened } = await openDatabase(path, runtime);
       expect(opened).toEqual({ created: false, migrationsApplied: 1 });
       expect(database.pragma('integrity_check', { simple: true })).toBe('ok');
-      const store = createSqliteStore(database, runtime);
+      const store = createSqliteStore(database, runtime, auditChain);
       const user = await addUser(store);
       expect(await store.findUser(user.id)).toEqual(user);
       await store.close();
