@@ -1,4 +1,20 @@
+import { dirname } from 'node:path';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { defineConfig } from 'vitest/config';
+
+/**
+ * Runs the tests beside the mutated file before the others. A mutant dies of the first test
+ * that fails, and those are the quick ones that fail most often.
+ */
+class NearestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const mutated = this.ctx.config.related?.map((path) => dirname(path)) ?? [];
+    const distance = ({ moduleId }: TestSpecification) =>
+      mutated.includes(dirname(moduleId)) ? 0 : moduleId.includes('/server/') ? 1 : 2;
+    const sorted = await super.sort(files);
+    return sorted.toSorted((a, b) => distance(a) - distance(b));
+  }
+}
 
 /** The tests that have to notice a mutant: those beside the sources, and the outside's. */
 export default defineConfig({
@@ -6,11 +22,10 @@ export default defineConfig({
   test: {
     include: [
       'server/{tokens,sessions,limits,passwords}/**/*.test.ts',
-      'tests/contract/**/*.test.ts',
+      'tests/contract/{access-tokens,refresh-tokens,procedures-*}.test.ts',
     ],
-    // Starts processes of its own, in which no mutant is switched on.
-    exclude: ['tests/contract/errors.test.ts'],
     environment: 'node',
     testTimeout: 20_000,
+    sequence: { sequencer: NearestFirst },
   },
 });
