@@ -6,7 +6,11 @@ export type { CreateHandler, Latchkey, LatchkeyOptions, RolePermissions } from '
 export type { Logger } from './logger.ts';
 export type { AppRouter } from './routers/app.ts';
 export type { CallContext, ContextSource, LatchkeyContext } from './trpc/context.ts';
-export type { LatchkeyErrorShape } from './trpc/error-formatter.ts';
+export type {
+  ErrorToFormat,
+  LatchkeyErrorFormatter,
+  LatchkeyErrorShape,
+} from './trpc/error-formatter.ts';
 export type { CurrentSession } from './trpc/procedures.ts';
 export type { FetchHandler } from './http/fetch-handler.ts';
 export type { EndpointOptions, EndpointPath } from './http/handler.ts';
@@ -15,4 +19,5 @@ export { LatchkeyError } from '../shared/latchkey-error.ts';
 export type { InputIssue, ReasonDetails } from '../shared/latchkey-error.ts';
 export { isReason, reasons } from '../shared/reasons.ts';
 export type { PasswordRule, Reason } from '../shared/reasons.ts';
+export type { Origin } from '../shared/records.ts';
 export type { AuditEvent, AuthResult, BuiltInRole, Session, User } from '../shared/schemas.ts';

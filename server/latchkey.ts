@@ -51,7 +51,7 @@ import {
   type LatchkeyContext,
 } from './trpc/context.ts';
 import { isHashingPath } from './trpc/credentials.ts';
-import { formatError } from './trpc/error-formatter.ts';
+import { formatError, type LatchkeyErrorFormatter } from './trpc/error-formatter.ts';
 import { createProcedures, toUser } from './trpc/procedures.ts';
 import { createRefreshCookie } from './trpc/refresh-cookie.ts';
 
@@ -246,7 +246,7 @@ export interface Latchkey<
   /** Latchkey's part of the context: spread it into yours. Never throws, and reads nothing but headers. */
   createContext(source: ContextSource): LatchkeyContext;
   /** Gives every error of your router its reason, and takes stacks and inner messages out. */
-  readonly errorFormatter: typeof formatError;
+  readonly errorFormatter: LatchkeyErrorFormatter;
   /** Serves a router on node:http or in Express, behind Latchkey's edge, with discovery and health. */
   readonly nodeHandler: CreateHandler<NodeHandler>;
   /** The same for web requests: Hono, Next.js, Bun, Deno. */

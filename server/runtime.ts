@@ -24,7 +24,7 @@ export function createRuntime(now: () => number = Date.now): Runtime {
   return {
     now,
     randomBytes,
-    newId: () => ids.generateOrResetCore(now(), 10_000).toString(),
+    newId: () => ids.generateOrResetWithTs(now()).toString(),
     delay: (delayMs) =>
       new Promise((resolve) => {
         setTimeout(resolve, delayMs);

@@ -33,11 +33,8 @@ export function createAuditChain(key: Uint8Array): AuditChain {
   function hashOf(previousHash: Uint8Array, sequence: number, event: AuditRecord): Buffer {
     const { id, at, type, actorId, userId, sessionId, ip, userAgent, detail } = event;
     const previous = Buffer.from(previousHash).toString('base64');
-    return mac('event', [
-      previous,
-      sequence,
-      ...[id, at, type, actorId, userId, sessionId, ip, userAgent, detail],
-    ]);
+    const place = [previous, sequence, id, at];
+    return mac('event', [...place, type, actorId, userId, sessionId, ip, userAgent, detail]);
   }
 
   function sealOf({ sequence, hash, cutSequence, cutHash }: Omit<AuditHead, 'seal'>): Buffer {

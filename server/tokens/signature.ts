@@ -6,7 +6,6 @@ import {
   sign,
   timingSafeEqual,
   verify,
-  type JsonWebKey,
   type KeyObject,
 } from 'node:crypto';
 import type { JWK } from 'jose';
@@ -31,9 +30,9 @@ export function createSignature(
   publicJwk: JWK | null,
 ): Signature {
   if (algorithm === 'HS256') return createHmacSignature(privateJwk);
-  const privateKey = createPrivateKey({ key: privateJwk as JsonWebKey, format: 'jwk' });
+  const privateKey = createPrivateKey({ key: privateJwk, format: 'jwk' });
   const publicKey = createPublicKey({
-    key: (publicJwk ?? privateJwk) as JsonWebKey,
+    key: publicJwk ?? privateJwk,
     format: 'jwk',
   });
   // Ed25519 hashes by itself; JWS wants r ‖ s of ECDSA and not ASN.1 (RFC 7518 §3.4).

@@ -26,7 +26,7 @@ export interface CallContext {
   readonly isStreamed: boolean;
   setHeader(name: string, value: string): void;
   appendHeader(name: string, value: string): void;
-  /** The caller while being verified, once for all calls of a batch. */
+  /** @internal The caller while being verified, once for all calls of a batch. */
   principal: Promise<Principal> | null;
 }
 

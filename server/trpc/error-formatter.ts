@@ -76,19 +76,22 @@ export function toTRPCError(refusal: LatchkeyError, cause: Error = refusal): TRP
   return new TRPCError({ code: reasons[refusal.reason].code, message: refusal.message, cause });
 }
 
+/** What is looked at of an error that tRPC wants formatted. */
+export interface ErrorToFormat {
+  /** As tRPC would answer it. */
+  readonly shape: TRPCDefaultErrorShape;
+  readonly error: TRPCError;
+  readonly ctx?: { readonly latchkey?: { readonly requestId: string } } | undefined;
+}
+
+/** Makes the shape in which clients get an error. */
+export type LatchkeyErrorFormatter = (options: ErrorToFormat) => LatchkeyErrorShape;
+
 /**
  * Formats every error of a router: no stack, no path of a file, no message of
  * anything unexpected, whatever the mode.
  */
-export function formatError({
-  shape,
-  error,
-  ctx,
-}: {
-  readonly shape: TRPCDefaultErrorShape;
-  readonly error: TRPCError;
-  readonly ctx?: { readonly latchkey?: { readonly requestId: string } } | undefined;
-}): LatchkeyErrorShape {
+export function formatError({ shape, error, ctx }: ErrorToFormat): LatchkeyErrorShape {
   const refusal = refusalOf(error);
   const answered = refusal ? toTRPCError(refusal) : error;
   const reason = refusal?.reason ?? reasonOfCode[error.code] ?? null;

@@ -96,10 +96,11 @@ export function createProcedures<
         });
         const { user, session, claims } = await latchkey.principal;
         assertAllowed(user);
+        const current: CurrentSession = { id: session.id };
         return next({
           ctx: {
             user: toUser<Role>(user),
-            session: { id: session.id } satisfies CurrentSession as CurrentSession,
+            session: current,
             // Our signature vouches that these are the claims that the host's function returned.
             claims: claims as Claims,
           },
@@ -122,6 +123,7 @@ export function createProcedures<
     }),
 
     /** Users of one of these roles, and admins. */
+    // oxlint-disable-next-line explicit-module-boundary-types -- a procedure's type is inferred
     requireRole: (...roles: readonly [Role, ...Role[]]) =>
       signedIn((user) => {
         if (user.role !== 'admin' && !roles.some((role) => role === user.role)) {
@@ -130,6 +132,7 @@ export function createProcedures<
       }),
 
     /** Users whose role has the permission, and admins. */
+    // oxlint-disable-next-line explicit-module-boundary-types -- a procedure's type is inferred
     requirePermission: (permission: Permission) =>
       signedIn((user) => {
         if (user.role === 'admin') return;

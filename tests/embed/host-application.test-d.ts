@@ -30,6 +30,7 @@ import {
   type HostRouter,
   type Post,
 } from './host-application.ts';
+import type { appRouter, client, kit } from './host-trpc.ts';
 
 type Role = 'user' | 'admin' | 'editor' | 'reader';
 type Inputs = inferRouterInputs<HostRouter>;
@@ -244,4 +245,17 @@ test('our formatter as it is types the reason, and a formatter that drops it doe
   type TheirHello = inferProcedureErrorShape<Theirs, Theirs['_def']['record']['hello']>;
   expectTypeOf<TheirLogin['data']>().not.toHaveProperty('reason');
   expectTypeOf<TheirHello['data']>().not.toHaveProperty('reason');
+});
+
+test('what a host exports keeps its type', () => {
+  type Who = inferRouterOutputs<typeof appRouter>['who'];
+  expectTypeOf<Who>().not.toBeAny();
+  expectTypeOf<Who['plan']>().toEqualTypeOf<string>();
+  expectTypeOf<Who['role']>().toEqualTypeOf<'user' | 'admin' | 'editor'>();
+  expectTypeOf<typeof client.trpc.user.me.query>().returns.resolves.toEqualTypeOf<
+    User<'user' | 'admin' | 'editor'>
+  >();
+  expectTypeOf<Awaited<typeof kit>['latchkey']['requirePermission']>()
+    .parameter(0)
+    .toEqualTypeOf<'post:write'>();
 });
