@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
-import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /**
  * Runs the tests beside the mutated file before the others. A mutant dies of the first test
