@@ -11,6 +11,7 @@ class NearestFirst extends BaseSequencer {
     const mutated = this.ctx.config.related?.map((path) => dirname(path)) ?? [];
     const distance = ({ moduleId }: TestSpecification) =>
       mutated.includes(dirname(moduleId)) ? 0 : moduleId.includes('/server/') ? 1 : 2;
+    // oxlint-disable-next-line unicorn/no-array-sort -- a sequencer's method, not an array's
     const sorted = await super.sort(files);
     return sorted.toSorted((a, b) => distance(a) - distance(b));
   }

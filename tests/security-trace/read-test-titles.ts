@@ -16,8 +16,9 @@ export function readTestTitles(file: string, text: string): string[] {
       const kind = nameOf(call.callee);
       if (title === null) return;
       if (kind === 'describe') groups.push(title);
-      if (kind === 'test')
-        titles.push(title, ...(groups.length ? [[...groups, title].join(' > ')] : []));
+      if (kind !== 'test') return;
+      titles.push(title);
+      if (groups.length > 0) titles.push([...groups, title].join(' > '));
     },
     'CallExpression:exit'(call) {
       if (titleOf(call.arguments[0]) !== null && nameOf(call.callee) === 'describe') groups.pop();
