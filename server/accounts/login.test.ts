@@ -67,6 +67,15 @@ test('a hash of another cost is made anew', async () => {
   expect(hasher.isOutdated((await t.hashOf())!)).toBe(false);
 });
 
+test('what bcrypt never looked at of a password is not made to count', async () => {
+  await using t = await createSetup();
+  const seen = 'x1 '.repeat(24);
+  const bcryptHash = hashSync(`${seen}tail`, { cost: 4 });
+  await t.createUser({ bcryptHash });
+  await login(t.accounts, { email, password: `${seen}another tail` }, origin);
+  expect(await t.hashOf()).toBe(bcryptHash);
+});
+
 test('a sign-in counts for more than an upgrade under load', async () => {
   await using t = await createSetup();
   const bcryptHash = hashSync(password, { cost: 4 });

@@ -6,6 +6,9 @@ import { createSession, issueTokens, type SignedIn } from '../sessions/start-ses
 import { strangerFrom, type AccountParts } from './account-parts.ts';
 import { verifyPassword, type VerifiedCredential } from './verify-password.ts';
 
+/** As much of a password as bcrypt itself reads. */
+const bcryptBytes = 72;
+
 /**
  * Signs a user in by e-mail address or username.
  *
@@ -47,6 +50,8 @@ async function upgradeHash(
   password: string,
 ): Promise<void> {
   if (!hasher.isOutdated(passwordHash)) return;
+  // Plain bcrypt has looked at 72 bytes: what stood behind them may have been anything.
+  if (Buffer.byteLength(password) > bcryptBytes) return;
   try {
     const to = await hasher.hash(password);
     await store.upgradePasswordHash({ userId: user.id, from: passwordHash, to });
