@@ -90,7 +90,7 @@ async function ensureAdmin(
 ): Promise<FirstAdmin | null> {
   // In production nothing is made that nobody asked for.
   if (!admin && settings.production) return null;
-  const password = admin?.password ?? runtime.randomBytes(15).toString('base64url');
+  const password = admin?.password ?? runtime.randomBytes(16).toString('base64url');
   const email = admin?.email ?? firstAdminEmail;
   try {
     const made = await createFirstAdmin(accounts, { email, password });

@@ -230,7 +230,7 @@ describe('user create', () => {
     await using cli = await createCli();
     await cli.run('migrate');
     const { out } = await cli.run('user create --email=bob@example.com --generate --role=admin');
-    const generated = /^Password, shown this once: ([\w-]{20})$/m.exec(out)?.[1] ?? '';
+    const generated = /^Password, shown this once: ([\w-]{22})$/m.exec(out)?.[1] ?? '';
     await withInstallation(cli.parts, async ({ accounts }) => {
       const input = { email: 'bob@example.com', password: generated };
       expect((await login(accounts, input, somewhere)).user.role).toBe('admin');
