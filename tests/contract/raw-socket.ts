@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { connect } from 'node:net';
 
 /** What a server wrote, with the status codes in it in their order. */
@@ -20,8 +19,9 @@ export async function exchange(url: string, bytes: string | Uint8Array): Promise
   });
   // A server that refuses may close before everything is written.
   socket.on('error', () => {});
-  socket.write(bytes);
-  await once(socket, 'close');
+  await new Promise((resolve) => {
+    socket.on('close', resolve).write(bytes);
+  });
   return {
     statuses: [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, code]) => Number(code)),
     text,
