@@ -3,7 +3,6 @@ import {
   createApi,
   goodPassword,
   me,
-  refresh,
   refusalOf,
   refusals,
   sessionsOf,
@@ -52,7 +51,10 @@ export async function startTarget(options: KitOptions = {}): Promise<Target> {
       return victim;
     },
     async assertUnharmed() {
-      victim = signedInOf(await refresh(api, victim.refreshToken));
+      const { refreshToken } = victim;
+      victim = signedInOf(
+        await api.mutate('auth.refresh', { input: { refreshToken }, headers: victimsHeaders }),
+      );
       const again = signedInOf(await api.mutate('auth.login', { input, headers: victimsHeaders }));
       const seen = await me(api, again.accessToken);
       valueOf(await api.mutate('auth.logout', { input: { refreshToken: again.refreshToken } }));
