@@ -381,11 +381,11 @@ test('Z-22 no admin sets another’s password', async () => {
 test('Z-23 a search takes % and _ for themselves, and an empty one is a page of all', async () => {
   const search = async (text: string) =>
     userPageOf(await asAdmin('listUsers', { search: text, limit: 100 })).users.length;
-  await register(api, { email: 'a_b%c@z.example', name: '100 % \\ sure' });
+  await register(api, { name: 'a_b%c, \\ sure' });
   expect(await search('a_b%c')).toBe(1);
   expect(await search('%')).toBe(1);
   expect(await search('\\')).toBe(1);
-  expect(await search('a%c@z')).toBe(0);
+  expect(await search('a%c,')).toBe(0);
   expect(await search("' OR 1=1 --")).toBe(0);
   expect(await search('')).toBeGreaterThan(10);
 });
