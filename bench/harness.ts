@@ -79,9 +79,10 @@ export interface Pins {
   readonly load: number;
 }
 
-/** The processes of one figure and the folder of their databases, gone when disposed. */
+/** The processes under test and their databases, gone when disposed. */
 export interface Bench extends AsyncDisposable {
-  readonly folder: string;
+  /** The path of a database that is not there yet. */
+  newDatabase(): string;
   /** @param file in `servers/` */
   start(
     file: string,
@@ -120,8 +121,13 @@ export function createBench(pins: Pins | null): Bench {
   const folder = mkdtempSync(join(data, 'bench-'));
   const children: ChildProcess[] = [];
 
+  let databases = 0;
+
   return {
-    folder,
+    newDatabase() {
+      databases += 1;
+      return join(folder, `${databases}.db`);
+    },
     async start(file, { args = [], env = {} } = {}) {
       const path = fileURLToPath(new URL(`servers/${file}`, import.meta.url));
       const pinned = pins ? ['taskset', '-c', String(pins.server)] : [];

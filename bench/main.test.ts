@@ -6,13 +6,14 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { createRows } from './comparisons.ts';
+import { createBench } from './harness.ts';
 import type { MeasuredRow } from './table.ts';
 
 const main = fileURLToPath(new URL('main.ts', import.meta.url));
 
 test(
   'the bench runs from end to end, with a figure in every row',
-  { timeout: 300_000 },
+  { timeout: 600_000 },
   async () => {
     const folder = await mkdtemp(join(tmpdir(), 'latchkey-bench-'));
     const file = join(folder, 'results.json');
@@ -25,8 +26,9 @@ test(
     const { rows } = JSON.parse(await readFile(file, 'utf8')) as { rows: MeasuredRow[] };
     await rm(folder, { recursive: true });
 
+    await using bench = createBench(null);
     expect(rows.map(({ figure, beside }) => ({ figure, beside }))).toEqual(
-      createRows(4).map(({ figure, beside }) => ({ figure, beside })),
+      createRows(bench, 4).map(({ figure, beside }) => ({ figure, beside })),
     );
     for (const { beside, how, ours, theirs, rateRatio, cpuRatio } of rows) {
       const spreads = [rateRatio, cpuRatio].flatMap(({ min, median, max }) => [min, median, max]);

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { AuthResult } from '../shared/schemas.ts';
 import {
   byItself,
@@ -17,26 +16,26 @@ export const connections = 32;
 export const signInConnections = 4;
 /** The cost of hashes that are set-up and not measured. */
 const setUpCost = 4;
-const databaseFile = 'latchkey.db';
 const password = 'seven quiet lanterns';
 const json = { 'content-type': 'application/json' };
 
-interface RunningLatchkey {
+export interface RunningLatchkey {
   readonly server: ServerProcess;
+  readonly databasePath: string;
   readonly people: readonly (AuthResult & { readonly email: string })[];
 }
 
-/** Latchkey with somebody signed in for each connection. */
+/** Latchkey with people who are signed in. */
 export async function startLatchkey(
   bench: Bench,
-  options: { people?: number; bcryptCost?: number; withoutDatabase?: boolean } = {},
+  options: { people?: number; bcryptCost?: number; withoutDatabase?: boolean },
 ): Promise<RunningLatchkey> {
   const { people = connections, bcryptCost = setUpCost, withoutDatabase = false } = options;
-  const file = withoutDatabase ? 'without-database.db' : databaseFile;
+  const databasePath = bench.newDatabase();
   const server = await bench.start('latchkey.ts', {
     args: withoutDatabase ? ['--without-database'] : [],
     env: {
-      DATABASE_URL: `file:${join(bench.folder, file)}`,
+      DATABASE_URL: `file:${databasePath}`,
       LATCHKEY_BCRYPT_COST: String(bcryptCost),
       LATCHKEY_RATE_LIMITS: 'off',
     },
@@ -46,12 +45,12 @@ export async function startLatchkey(
     const answer = await post(server, '/trpc/auth.register', { email, password });
     signedUp.push({ ...resultOf(await answer.text()), email });
   }
-  return { server, people: signedUp };
+  return { server, databasePath, people: signedUp };
 }
 
 /** `user.me`, signed in. */
 export function readsOfMe({ people }: RunningLatchkey): Call[] {
-  return people.map(({ accessToken }) => ({
+  return people.slice(0, connections).map(({ accessToken }) => ({
     method: 'GET',
     path: '/trpc/user.me',
     headers: { authorization: `Bearer ${accessToken}` },
@@ -92,9 +91,12 @@ export async function startStandIn(
   return underLoad(await bench.start(file, { args: [body], env: production }), calls);
 }
 
-/** Guarded updates of sessions in the file of a Latchkey that has people to spare. */
-export async function startRawCommits(bench: Bench): Promise<Subject> {
-  const args = [join(bench.folder, databaseFile), String(connections)];
+/** Guarded updates in the file of a Latchkey, of the sessions that began last. */
+export async function startRawCommits(
+  bench: Bench,
+  { databasePath }: RunningLatchkey,
+): Promise<Subject> {
+  const args = [databasePath, String(connections)];
   return byItself(await bench.start('raw-commits.ts', { args }));
 }
 
@@ -106,10 +108,10 @@ export async function startRawBcrypt(bench: Bench, cost: number): Promise<Subjec
 /** better-auth under reads of the session, or under sign-ins, of a user for each connection. */
 export async function startBetterAuth(
   bench: Bench,
-  options: { kind: 'session' | 'sign-in'; variant: BetterAuthVariant },
+  kind: 'session' | 'sign-in',
+  variant: BetterAuthVariant,
 ): Promise<Subject> {
-  const { kind, variant } = options;
-  const args = [join(bench.folder, 'better-auth.db'), JSON.stringify(variant)];
+  const args = [bench.newDatabase(), JSON.stringify(variant)];
   const server = await bench.start('better-auth.ts', { args, env: production });
   const calls: Call[] = [];
   for (const email of addresses(kind === 'session' ? connections : signInConnections)) {

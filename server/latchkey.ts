@@ -249,7 +249,10 @@ export interface Latchkey<
   readonly errorFormatter: LatchkeyErrorFormatter;
   /** Serves a router on node:http or in Express, behind Latchkey's edge, with discovery and health. */
   readonly nodeHandler: CreateHandler<NodeHandler>;
-  /** The same for web requests: Hono, Next.js, Bun, Deno. */
+  /**
+   * The same for web requests: Hono, Next.js, Bun, Deno. In Next.js name `latchkey` in
+   * `serverExternalPackages`: its database driver and migrations cannot be bundled.
+   */
   readonly fetchHandler: CreateHandler<FetchHandler>;
   /**
    * Makes an account in the name of the application, with a password or with the bcrypt

@@ -30,14 +30,15 @@ export async function verifyPassword(
 ): Promise<VerifiedCredential> {
   const { hasher, limits, runtime, store } = parts;
   const { credential, origin } = attempt;
-  const { always, ofAccount } = await budgetsOf(parts, attempt);
-  await limits.consume([...always, ...ofAccount]);
+  const { always, ownPlace, shared } = await budgetsOf(parts, attempt);
+  const budgets = [...always, ...ownPlace, ...shared];
+  await limits.consume(budgets);
 
   const matches = await hasher
     .verify(attempt.password, credential?.passwordHash ?? null)
     .catch(async (error: unknown) => {
       // Nothing was guessed: being turned away must not use anybody's budget up.
-      await limits.refund([...always, ...ofAccount]);
+      await limits.refund(budgets);
       throw error;
     });
   const cause = findCause(credential, matches);
@@ -51,8 +52,9 @@ export async function verifyPassword(
     );
     throw new LatchkeyError('invalid_credentials');
   }
-  // A success was no guess. What was tried from this address stays counted.
-  await limits.refund(ofAccount);
+  // Whoever knows the password was not guessing there. What others tried elsewhere stays counted.
+  await limits.clear(ownPlace);
+  await limits.refund(shared);
   return { user: credential.user, passwordHash: credential.passwordHash };
 }
 
@@ -64,7 +66,13 @@ async function budgetsOf(
     accountKey,
     origin,
   }: { credential: CredentialRecord | null; accountKey: string; origin: Origin },
-): Promise<{ always: readonly Budget[]; ofAccount: readonly Budget[] }> {
+): Promise<{
+  always: readonly Budget[];
+  /** Of the account at this place. */
+  ownPlace: readonly Budget[];
+  /** Of the account, for all strangers together. */
+  shared: readonly Budget[];
+}> {
   const network = networkOf(origin.ip);
   const account = credential?.user.id ?? accountKey;
   const key = credential ? { known: account } : { chosen: account };
@@ -75,12 +83,10 @@ async function budgetsOf(
       { limit: 'signInPerAddress', key: { chosen: network } },
       { limit: 'signInOverall', key: 'everybody' },
     ],
-    ofAccount: isKnownThere
+    ownPlace: isKnownThere
       ? [{ limit: 'signInFromKnownAddresses', key }]
-      : [
-          { limit: 'signInFromOneStranger', key: { chosen: `${account} ${network}` } },
-          { limit: 'signInFromStrangers', key },
-        ],
+      : [{ limit: 'signInFromOneStranger', key: { chosen: `${account} ${network}` } }],
+    shared: isKnownThere ? [] : [{ limit: 'signInFromStrangers', key }],
   };
 }
 

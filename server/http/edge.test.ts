@@ -110,6 +110,8 @@ test.each([
   'batch=1&batch=1',
   'batch=1&%62atch=0',
   'input=1&input=2',
+  '#',
+  'x=1#&batch=1',
 ])('a query with %s is refused', async (query) => {
   expect(await send(`user.me?${query}`)).toBe('BAD_REQUEST');
 });
@@ -232,6 +234,7 @@ test.each([
   ['user.me,auth.login?batch=1', 32 * 1_024],
   ['user.update', 1_024 * 1_024],
   ['posts.author', 1_024 * 1_024],
+  ['oauth.token', 1_024 * 1_024],
 ])('the body of %s has at most %i bytes', async (rest, limit) => {
   const text = `"${'é'.repeat(limit / 2 - 1)}"`;
   expect(await post(rest, text)).toMatchObject({ body: text });

@@ -3,8 +3,12 @@ import type { Handler } from './handler.ts';
 /** Takes web requests, as Hono, Next.js, Bun and Deno have them. */
 export type FetchHandler = (
   request: Request,
-  /** What the platform knows of the client; without it, limits by address share one budget. */
-  client?: { readonly ip?: string | null },
+  client?: {
+    /** What the platform knows of the client; without it, limits by address share one budget. */
+    readonly ip?: string | null;
+    /** Not read. With it, this is what Next.js takes for a route handler. */
+    readonly params?: unknown;
+  },
 ) => Promise<Response>;
 
 export function createFetchHandler(handle: Handler): FetchHandler {

@@ -1,4 +1,9 @@
-import { TRPCError, type AnyTRPCRouter, type inferRouterContext } from '@trpc/server';
+import {
+  getTRPCErrorFromUnknown,
+  TRPCError,
+  type AnyTRPCRouter,
+  type inferRouterContext,
+} from '@trpc/server';
 import { getHTTPStatusCodeFromError, resolveResponse } from '@trpc/server/http';
 import { TRPC_ERROR_CODES_BY_KEY } from '@trpc/server/rpc';
 import { LatchkeyError } from '../../shared/latchkey-error.ts';
@@ -90,6 +95,10 @@ export function createHandler(parts: HandlerParts): Handler {
         logger.error({ requestId, path, ...describeError(error.cause ?? error) }, 'call failed');
       },
     });
+    // tRPC leaves the type out where it refuses a request before any call.
+    if (response.headers.get('content-type')?.startsWith('text/plain')) {
+      response.headers.set('content-type', 'application/json');
+    }
     for (const [name, value] of resHeaders) {
       if (name === 'set-cookie') response.headers.append(name, value);
       else response.headers.set(name, value);
@@ -107,26 +116,29 @@ export function createHandler(parts: HandlerParts): Handler {
     return new Request(url, { method: call.method, headers, body, signal: call.signal });
   }
 
-  /** Answers what was thrown before tRPC had the call. */
-  function refuse(thrown: unknown): Response {
-    if (thrown instanceof LatchkeyError) {
-      const response = shape(toTRPCError(thrown));
-      const { retryAfterSeconds } = thrown;
-      if (retryAfterSeconds) response.headers.set('retry-after', String(retryAfterSeconds));
-      return response;
+  /** Answers what went wrong outside of any call: at the edge, or in a route. */
+  function refuse(error: TRPCError): Response {
+    const requestId = runtime.newId();
+    const { code, message } = error;
+    const { data, ...shape } = formatError({
+      error,
+      shape: {
+        message,
+        code: TRPC_ERROR_CODES_BY_KEY[code],
+        data: { code, httpStatus: getHTTPStatusCodeFromError(error) },
+      },
+      ctx: { latchkey: { requestId } },
+    });
+    if (data.reason === 'internal') {
+      logger.error({ requestId, ...describeError(error.cause) }, 'request failed');
     }
-    if (!(thrown instanceof EdgeRefusal)) throw thrown;
-    const response = shape(new TRPCError({ code: thrown.code, message: thrown.message }));
-    // What is left of a body is not read: the connection cannot be used again.
-    response.headers.set('connection', 'close');
-    return response;
-  }
-
-  function shape(error: TRPCError): Response {
-    const code = TRPC_ERROR_CODES_BY_KEY[error.code];
-    const data = { code: error.code, httpStatus: getHTTPStatusCodeFromError(error) };
-    const body = { error: formatError({ error, shape: { message: error.message, code, data } }) };
-    return Response.json(body, { status: data.httpStatus });
+    return Response.json(
+      { error: { ...shape, data } },
+      {
+        status: data.httpStatus,
+        headers: data.retryAfter === undefined ? {} : { 'retry-after': String(data.retryAfter) },
+      },
+    );
   }
 
   async function answer(call: IncomingCall): Promise<Response | null> {
@@ -153,7 +165,11 @@ export function createHandler(parts: HandlerParts): Handler {
     try {
       response = await answer(call);
     } catch (error) {
-      response = refuse(error);
+      // A client that went away is not there to be answered.
+      if (call.signal.aborted) throw error;
+      response = refuse(toError(error));
+      // What is left of a body is not read: the connection cannot be used again.
+      if (error instanceof EdgeRefusal) response.headers.set('connection', 'close');
     }
     if (!response) return null;
     for (const [name, value] of always) {
@@ -171,4 +187,11 @@ export function createHandler(parts: HandlerParts): Handler {
     log({ method, path, status: response.status, ms });
     return response;
   };
+}
+
+function toError(thrown: unknown): TRPCError {
+  if (thrown instanceof EdgeRefusal) {
+    return new TRPCError({ code: thrown.code, message: thrown.message });
+  }
+  return thrown instanceof LatchkeyError ? toTRPCError(thrown) : getTRPCErrorFromUnknown(thrown);
 }

@@ -13,6 +13,15 @@ export type NodeHandler = (
   next?: (error?: unknown) => void,
 ) => void;
 
+const notFoundHeaders = {
+  'content-type': 'text/plain; charset=utf-8',
+  'x-content-type-options': 'nosniff',
+};
+
+/** So much of a refused body, and for so long, is read on, for its sender to read the answer. */
+const maxDiscardedBytes = 1_024 * 1_024;
+const maxDiscardingMs = 1_000;
+
 export function createNodeHandler(handle: Handler, logger: Logger): NodeHandler {
   return (req, res, next) => {
     const gone = new AbortController();
@@ -23,7 +32,7 @@ export function createNodeHandler(handle: Handler, logger: Logger): NodeHandler 
       .then((isOurs) => {
         if (isOurs) return;
         if (next) next();
-        else res.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' }).end('Not found\n');
+        else res.writeHead(404, notFoundHeaders).end('Not found\n');
       })
       .catch((error: unknown) => {
         // A client that went away is no fault of ours, and nobody is there to be answered.
@@ -50,11 +59,36 @@ async function respond(
   if (response.body === null || req.method === 'HEAD') {
     res.end();
   } else if (isWhole(response.headers)) {
-    res.end(Buffer.from(await response.arrayBuffer()));
+    const body = Buffer.from(await response.arrayBuffer());
+    if (!req.complete && response.headers.get('connection') === 'close') {
+      res.setHeader('content-length', body.length).write(body);
+      await discardRest(req);
+      res.end();
+    } else {
+      res.end(body);
+    }
   } else {
     await pipeline(Readable.fromWeb(response.body), res);
   }
   return true;
+}
+
+/** To close on somebody who is still sending may take the answer from them (RFC 9112 §9.6). */
+async function discardRest(req: IncomingMessage): Promise<void> {
+  let discardedBytes = 0;
+  let timer: NodeJS.Timeout | undefined;
+  await new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, maxDiscardingMs);
+    req
+      .on('data', (piece: Buffer) => {
+        discardedBytes += piece.length;
+        if (discardedBytes > maxDiscardedBytes) resolve();
+      })
+      .once('close', resolve)
+      .once('end', resolve)
+      .once('error', () => resolve());
+  });
+  clearTimeout(timer);
 }
 
 /** A stream of lines has the type of one answer, and tRPC sets its encoding. */

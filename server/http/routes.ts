@@ -1,4 +1,3 @@
-import { LatchkeyError } from '../../shared/latchkey-error.ts';
 import type { Store } from '../store/store.ts';
 import type { KeyRing } from '../tokens/key-ring.ts';
 
@@ -64,8 +63,8 @@ async function findStorageProblem(store: Pick<Store, 'ping'>): Promise<string | 
   try {
     await store.ping();
     return null;
-  } catch (error) {
-    if (error instanceof LatchkeyError) return 'storage';
-    throw error;
+  } catch {
+    // Whatever it is, nothing can be answered while it lasts; the calls that meet it log it.
+    return 'storage';
   }
 }

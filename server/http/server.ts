@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ConfigurationError } from '../config/configuration-error.ts';
 import type { NodeHandler } from './node-handler.ts';
@@ -34,6 +34,7 @@ export async function startServer(
   { host, port }: { readonly host: string; readonly port: number },
 ): Promise<RunningServer> {
   let isStopping = false;
+  const underWay = new Set<ServerResponse>();
   const server = createServer(
     {
       headersTimeout: headersTimeoutMs,
@@ -43,6 +44,8 @@ export async function startServer(
       maxHeaderSize: maxHeaderBytes,
     },
     (req, res) => {
+      underWay.add(res);
+      res.once('close', () => underWay.delete(res));
       if (isStopping) res.setHeader('connection', 'close');
       handler(req, res);
     },
@@ -56,6 +59,10 @@ export async function startServer(
     port: bound,
     async stop() {
       isStopping = true;
+      // Kept alive, their connections would hold the process until its deadline.
+      for (const res of underWay) {
+        if (!res.headersSent) res.setHeader('connection', 'close');
+      }
       const closed = new Promise<void>((resolve) => {
         server.close(() => resolve());
       });

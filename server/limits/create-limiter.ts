@@ -20,6 +20,8 @@ export interface Limiter {
   peek(key: string): Promise<number>;
   /** Gives one call back. */
   giveBack(key: string): Promise<void>;
+  /** Forgets what was taken. */
+  forget(key: string): Promise<void>;
 }
 
 export function createLimiter(rule: LimitRule): Limiter {
@@ -37,6 +39,9 @@ function createPlainLimiter({ calls, seconds }: LimitRule): Limiter {
     },
     async giveBack(key) {
       await limiter.reward(key);
+    },
+    async forget(key) {
+      await limiter.delete(key);
     },
   };
 }
@@ -60,6 +65,9 @@ function addPauses(plain: Limiter, { seconds }: LimitRule, factor: number): Limi
       return state && state.consumedPoints >= 1 ? state.msBeforeNext : 0;
     },
     giveBack: (key) => plain.giveBack(key),
+    async forget(key) {
+      await Promise.all([plain.forget(key), gate.delete(key), passes.delete(key)]);
+    },
   };
 }
 

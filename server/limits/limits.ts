@@ -60,6 +60,8 @@ export interface Limits {
   consume(budgets: readonly Budget[]): Promise<void>;
   /** Gives one call back to each. */
   refund(budgets: readonly Budget[]): Promise<void>;
+  /** Forgets what was taken from each. */
+  clear(budgets: readonly Budget[]): Promise<void>;
 }
 
 /**
@@ -109,6 +111,9 @@ export function createMemoryLimits(overrides: LimitOverrides, runtime: Runtime):
     async refund(budgets) {
       for (const budget of budgets) await limiterOf(budget).giveBack(nameOf(budget));
     },
+    async clear(budgets) {
+      for (const budget of budgets) await limiterOf(budget).forget(nameOf(budget));
+    },
   };
 }
 
@@ -117,5 +122,6 @@ export function createNoLimits(): Limits {
   return {
     consume: async () => {},
     refund: async () => {},
+    clear: async () => {},
   };
 }

@@ -68,6 +68,20 @@ test.each(versions)('a $%s$ hash of another system verifies and is outdated', as
   expect(hasher.isOutdated(imported)).toBe(true);
 });
 
+// From the tests of jBCrypt and of crypt_blowfish.
+test.each([
+  ['a', '06$m0CrhHm10qJ3lXRY.5zDGO3rS2KdeeWLuGmsfGlMfOxih58VYVfxe'],
+  ['abc', '06$If6bvum7DFjUnE9p2uDeDu0YHzrHM6tf.iqN8.yx.jNN1ILEf7h0i'],
+  ['U*U', '05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW'],
+  ['U*U*', '05$CCCCCCCCCCCCCCCCCCCCC.VGOzA784oUp/Z0DY336zx7pLYAy0lwK'],
+  ['U*U*U', '05$XXXXXXXXXXXXXXXXXXXXXOAcXxm9kjPGEMsLznoKqmqw7tc8WCx4a'],
+])('%j verifies against the hash that others made of it', async (typed, hash) => {
+  for (const version of versions) {
+    expect(await hasher.verify(typed, `$${version}$${hash}`)).toBe(true);
+    expect(await hasher.verify(`${typed}x`, `$${version}$${hash}`)).toBe(false);
+  }
+});
+
 test('a long password verifies against a hash that looked at 72 bytes of it', async () => {
   const long = 'x'.repeat(100);
   expect(await hasher.verify(long, bcrypt.hashSync(long, { cost: 4 }))).toBe(true);

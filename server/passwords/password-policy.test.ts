@@ -69,12 +69,16 @@ test.each([
   expect(brokenRule(password, own)).toBe('personal');
 });
 
+test('a long word of the account is taken away before a shorter one within it', () => {
+  expect(brokenRule('kovalevskaya1', ['Kova KOVALEVSKAYA'])).toBe('personal');
+});
+
 test('a word of the account may stand in a password that is long enough without it', () => {
   expect(brokenRule('kovalevskaya met weierstrass', own)).toBeNull();
 });
 
 test('short words and missing ones are nobody’s', () => {
-  expect(brokenRule('xkjhlee29fslee', ['Ann Lee', 'lee'])).toBeNull();
+  expect(brokenRule('xkjhlee29flee', ['Ann Lee', 'lee'])).toBeNull();
   expect(brokenRule('correct horse battery', [null, undefined, '', '   '])).toBeNull();
 });
 

@@ -25,6 +25,8 @@ export async function refreshSession(
   if (!found || !refreshTokens.isGenuine(presented, found.session)) {
     throw new LatchkeyError('token_invalid');
   }
+  // If the host's own code fails, it fails before anything is spent.
+  const claims = found.user && (await parts.claimsOf(found.user));
   const outcome = await store.rotateSession({
     sessionId: presented.sessionId,
     counter: presented.counter,
@@ -40,8 +42,11 @@ export async function refreshSession(
   });
   switch (outcome.kind) {
     case 'rotated':
-    case 'repeated':
-      return issueTokens(parts, outcome.session, outcome.user);
+    case 'repeated': {
+      const isCurrent = found.user?.authorizationVersion === outcome.user.authorizationVersion;
+      const claimsOf = isCurrent && claims ? async () => claims : parts.claimsOf;
+      return issueTokens({ ...parts, claimsOf }, outcome.session, outcome.user);
+    }
     case 'reused':
       throw new LatchkeyError('refresh_reused');
     case 'revoked':

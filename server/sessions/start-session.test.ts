@@ -21,6 +21,17 @@ test('a session begins now and ends when the settings say', async () => {
   });
 });
 
+test('a session is never idle for longer than it lives', async () => {
+  await using t = await createTestLatchkey();
+  const { sessionSettings } = t.composition.accounts;
+  const parts = {
+    ...t.composition.accounts,
+    sessionSettings: { ...sessionSettings, ttlMs: 60_000 },
+  };
+  const { idleExpiresAt, expiresAt } = createSession(parts, 'ada', origin);
+  expect(idleExpiresAt).toBe(expiresAt);
+});
+
 test('no two sessions share an id or a key', async () => {
   await using t = await createTestLatchkey();
   const [a, b] = [1, 2].map(() => createSession(t.composition.accounts, 'ada', origin));

@@ -227,6 +227,14 @@ test.each([
   expect(await t.reasonFor(await t.forge.resign(t.token, { header }))).toBe('token_invalid');
 });
 
+test('a token that would not fit into a header is refused, although we signed it', async () => {
+  await using t = await createSetup();
+  const padded = (length: number) =>
+    t.forge.resign(t.token, { claims: { pad: 'x'.repeat(length) } });
+  expect(await t.reasonFor(await padded(5_000))).toBeNull();
+  expect(await t.reasonFor(await padded(7_000))).toBe('token_invalid');
+});
+
 test('a signature has to be ours, and of this very text', async () => {
   await using t = await createSetup();
   const [header, payload, signature] = t.token.split('.');

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { ConfigurationError } from '../config/configuration-error.ts';
 import { createTestLatchkey } from '../testing/create-test-latchkey.ts';
 import { reservedClaims } from './access-token.ts';
@@ -88,4 +88,44 @@ test('the largest claims there may be still make a token that is accepted', asyn
   await using t = await createTestLatchkey({ claims: () => ({ plan: 'x'.repeat(4_085) }) });
   const caller = await t.callerAs({});
   expect(await caller.user.me()).toMatchObject({ role: 'user' });
+});
+
+test('a host whose function fails for a while signs nobody out', async () => {
+  let isDown = false;
+  const claims = async (): Promise<{ plan: string }> => {
+    if (isDown) throw new Error('The database of the host is down.');
+    return { plan: 'free' };
+  };
+  await using t = await createTestLatchkey({ claims });
+  const client = await t.clientAs(null);
+  const { refreshToken } = await t.signInAs();
+
+  isDown = true;
+  await expect(client.auth.refresh.mutate({ refreshToken })).rejects.toMatchObject({
+    data: { reason: 'internal' },
+  });
+  t.clock.advance(600);
+  isDown = false;
+  const refreshed = await client.auth.refresh.mutate({ refreshToken });
+  expect(refreshed.user.role).toBe('user');
+  expect(refreshed.refreshToken).not.toBe(refreshToken);
+});
+
+test('claims are those of the role that the user has when the token is issued', async () => {
+  await using t = await createTestLatchkey({ claims: (user) => ({ of: user.role }) });
+  const client = await t.clientAs(null);
+  const { refreshToken, user } = await t.signInAs();
+  const { store } = t.composition.accounts;
+  const admin = await t.callerAs({ role: 'admin' });
+  // The role changes after the claims were computed and before the refresh is decided.
+  const rotateSession = store.rotateSession.bind(store);
+  vi.spyOn(store, 'rotateSession').mockImplementationOnce(async (command) => {
+    await admin.admin.setRole({ userId: user.id, role: 'admin' });
+    return rotateSession(command);
+  });
+  const { accessToken } = await client.auth.refresh.mutate({ refreshToken });
+  const payload: unknown = JSON.parse(
+    Buffer.from(accessToken.split('.')[1] ?? '', 'base64url').toString(),
+  );
+  expect(payload).toMatchObject({ role: 'admin', of: 'admin' });
 });

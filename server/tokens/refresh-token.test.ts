@@ -75,6 +75,13 @@ test('a token has one spelling and one length', () => {
   for (const other of others) expect(refreshTokens.parse(other)).toBeNull();
 });
 
+test('a token of another version is of no form that we know', () => {
+  const [, ...rest] = Buffer.from(refreshTokens.issue(createSession()), 'base64url');
+  for (const version of [0, 2, 255]) {
+    expect(refreshTokens.parse(Buffer.of(version, ...rest).toString('base64url'))).toBeNull();
+  }
+});
+
 test('whatever else arrives is taken apart without an error, and is genuine for no session', () => {
   const session = createSession();
   fc.assert(

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey } from 'node:crypto';
 import type { Runtime } from '../runtime.ts';
 
 const version = 1;
@@ -19,10 +19,11 @@ export interface Sealer {
  * @param key 32 bytes
  */
 export function createSealer(key: Uint8Array, runtime: Runtime): Sealer {
+  const secretKey = createSecretKey(key);
   return {
     seal(plain, purpose) {
       const nonce = runtime.randomBytes(nonceBytes);
-      const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(purpose));
+      const cipher = createCipheriv('aes-256-gcm', secretKey, nonce).setAAD(Buffer.from(purpose));
       const body = Buffer.concat([cipher.update(plain), cipher.final()]);
       return Buffer.concat([Buffer.of(version), nonce, cipher.getAuthTag(), body]);
     },
@@ -30,9 +31,14 @@ export function createSealer(key: Uint8Array, runtime: Runtime): Sealer {
       const bytes = Buffer.from(sealed);
       const bodyStart = 1 + nonceBytes + tagBytes;
       if (bytes.length < bodyStart || bytes[0] !== version) return null;
-      const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(1, 1 + nonceBytes), {
-        authTagLength: tagBytes,
-      })
+      const decipher = createDecipheriv(
+        'aes-256-gcm',
+        secretKey,
+        bytes.subarray(1, 1 + nonceBytes),
+        {
+          authTagLength: tagBytes,
+        },
+      )
         .setAAD(Buffer.from(purpose))
         .setAuthTag(bytes.subarray(1 + nonceBytes, bodyStart));
       try {

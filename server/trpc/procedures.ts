@@ -96,10 +96,11 @@ export function createProcedures<
         });
         const { user, session, claims } = await latchkey.principal;
         assertAllowed(user);
+        const current: CurrentSession = { id: session.id };
         return next({
           ctx: {
             user: toUser<Role>(user),
-            session: { id: session.id },
+            session: current,
             // Our signature vouches that these are the claims that the host's function returned.
             claims: claims as Claims,
           },

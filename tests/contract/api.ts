@@ -49,9 +49,13 @@ export interface Api {
   send(target: string, init?: RequestInit): Promise<Answer>;
 }
 
-export function createApi(url: string): Api {
+/** @param request how a request is sent; over a socket by default */
+export function createApi(
+  url: string,
+  request: (url: string, init: RequestInit) => Promise<Response> = fetch,
+): Api {
   async function send(target: string, init?: RequestInit): Promise<Answer> {
-    const response = await fetch(`${url}${target}`, { redirect: 'error', ...init });
+    const response = await request(`${url}${target}`, { redirect: 'error', ...init });
     return { status: response.status, headers: response.headers, text: await response.text() };
   }
 

@@ -81,11 +81,11 @@ beforeAll(async () => {
     join(folder, 'stranger/type-tests.ts'),
     typeTests.replaceAll(/(from '\.\/.*)\.ts'/g, "$1.js'"),
   );
-}, 60_000);
+}, 120_000);
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-test('a host compiles, and a stranger who has its declarations', { timeout: 60_000 }, async () => {
+test('a host compiles, and a stranger who has its declarations', { timeout: 120_000 }, async () => {
   expect(await compile('-p', await writeProject('host'))).toBe('');
   for (const name of hostFiles) {
     const declarations = await readFile(join(folder, `host-out/${name}.d.ts`), 'utf8');

@@ -126,6 +126,9 @@ test('a context without our part does not compile where it is checked', () => {
   // @ts-expect-error -- Context mismatch
   bare.procedure.concat(latchkey.requirePermission('post:read'));
 
+  // @ts-expect-error -- there is no `latchkey` in the context to format from
+  initTRPC.context<{ readonly db: Db }>().create({ errorFormatter: latchkey.errorFormatter });
+
   // Nesting is not checked by tRPC, but serving is by us, and calling is by the test kit.
   const nested = bare.router(latchkey.routers);
   const handler = latchkey.nodeHandler({

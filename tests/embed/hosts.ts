@@ -158,13 +158,12 @@ export const edgeHosts: readonly Host[] = [
     name: 'a route handler of Next.js',
     clientIp: null,
     async start({ latchkey, router, db }) {
-      const handle = latchkey.fetchHandler({
+      // What `app/api/trpc/[trpc]/route.ts` exports as GET and POST.
+      const route: NextRoute = latchkey.fetchHandler({
         router,
         basePath: '/api/trpc',
         createContext: (source) => ({ ...latchkey.createContext(source), db }),
       });
-      // What `app/api/trpc/[trpc]/route.ts` exports as GET and POST.
-      const route: NextRoute = (request) => handle(request);
       const context = { params: Promise.resolve({ trpc: '' }) };
       return inProcess((request) => route(request, context), '/api/trpc');
     },
