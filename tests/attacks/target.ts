@@ -1,3 +1,4 @@
+import type { LatchkeyOptions } from '../../server/latchkey.ts';
 import { createTestLatchkey } from '../../server/testing/index.ts';
 import {
   createApi,
@@ -14,8 +15,11 @@ import {
   type SignedIn,
 } from '../contract/api.ts';
 
-type Kit = Awaited<ReturnType<typeof createTestLatchkey>>;
-type KitOptions = NonNullable<Parameters<typeof createTestLatchkey>[0]>;
+type Kit = Awaited<ReturnType<typeof createKit>>;
+
+function createKit(options: LatchkeyOptions) {
+  return createTestLatchkey(options);
+}
 
 /** A real server on a real socket, and somebody who must not notice what is done to it. */
 export interface Target extends AsyncDisposable {
@@ -35,8 +39,8 @@ export interface Target extends AsyncDisposable {
 
 const victimsHeaders = from('203.0.113.77');
 
-export async function startTarget(options: KitOptions = {}): Promise<Target> {
-  const t = await createTestLatchkey(options);
+export async function startTarget(options: LatchkeyOptions = {}): Promise<Target> {
+  const t = await createKit(options);
   const { url } = await t.serve();
   const api = createApi(url);
   const input = { email: 'victim@attacks.example', password: goodPassword };

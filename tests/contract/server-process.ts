@@ -63,7 +63,7 @@ export function startProcess(
   const ready = new Promise<string>((resolve, reject) => {
     child.stdout.setEncoding('utf8').on('data', (piece: string) => {
       stdout += piece;
-      const url = /^Latchkey .* is ready on (http:\S+)/m.exec(stdout)?.[1];
+      const url = /^Latchkey .* is ready on (http:[^\s;]+)/m.exec(stdout)?.[1];
       if (url !== undefined) resolve(url);
     });
     void ended.then(() => reject(new Error(`The server ended before it was ready:\n${stderr}`)));
