@@ -420,8 +420,8 @@ test('J-29 no signature that is shorter, longer or made of special numbers', asy
   const input = token.slice(0, token.lastIndexOf('.'));
   const bytes = Buffer.from(signature, 'base64url');
   const order = 2n ** 252n + 27_742_317_777_372_353_535_851_937_790_883_648_493n;
-  const s = BigInt(`0x${Buffer.from(bytes.subarray(32)).reverse().toString('hex')}`);
-  const twin = Buffer.from((s + order).toString(16).padStart(64, '0'), 'hex').reverse();
+  const s = BigInt(`0x${Buffer.from(bytes.subarray(32).toReversed()).toString('hex')}`);
+  const twin = Buffer.from((s + order).toString(16).padStart(64, '0'), 'hex').toReversed();
   await assertRefused(
     answerTo,
     [

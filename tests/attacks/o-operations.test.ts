@@ -25,7 +25,7 @@ import { holdLock } from '../contract/database-lock.ts';
 import { exchange, requestText } from '../contract/raw-socket.ts';
 import { createFolder, startProcess, type ServerProcess } from '../contract/server-process.ts';
 import { runSql } from './sql.ts';
-import { inGroups, login, outcomeOf, postText, range, startTarget, tally } from './target.ts';
+import { inGroups, login, outcomeOf, postTo, range, startTarget, tally } from './target.ts';
 
 const run = promisify(execFile);
 const alive = { me: true, refresh: true };
@@ -310,13 +310,9 @@ test('O-12 whatever is sent, each line of the log is one JSON object, and none o
   for (const text of odd) {
     const body = JSON.stringify({ email: `${text}@x.example`, password: text });
     const headers = { 'user-agent': encodeURI(text), 'x-request-id': encodeURI(text) };
-    await postText(api, 'auth.login', body, headers);
+    await postTo(api)('auth.login', body, headers);
     await api.send(`/trpc/${encodeURI(text)}?${encodeURI(text)}`);
-    await postText(
-      api,
-      'auth.register',
-      JSON.stringify({ email: text, name: text, password: text }),
-    );
+    await postTo(api)('auth.register', JSON.stringify({ email: text, name: text, password: text }));
   }
   await exchange(url, requestText('GET /trpc/x\u001b[31m', ['User-Agent: a\u001b[31m']));
   server.kill('SIGTERM');
@@ -470,9 +466,7 @@ test('O-17 with little memory, huge bodies are refused and nothing dies', async 
       .map((index) => `"k${index}":1`)
       .join()}}`;
     const bodies = range(120).map((index) => (index % 2 === 0 ? wide : keys));
-    const answers = await inGroups(bodies, 30, (body) =>
-      postText(api, 'user.update', body, headers),
-    );
+    const answers = await inGroups(bodies, 30, (body) => postTo(api)('user.update', body, headers));
     expect(answers.every(({ status }) => [400, 413].includes(status))).toBe(true);
     expect(await whatWorks(api, person)).toEqual(alive);
     expect(server.stderr()).toBe('');

@@ -127,7 +127,7 @@ test('R-06 a reply that is lost on the way can be asked for again', async () => 
   const { port } = proxy.address() as AddressInfo; // A TCP server has such an address.
   const person = await register(api);
   const lossy = createApi(`http://127.0.0.1:${port}`);
-  await expect(refresh(lossy, person.refreshToken)).rejects.toThrow();
+  await expect(refresh(lossy, person.refreshToken)).rejects.toThrow('fetch failed');
   expect(eaten).toBe(1);
   const retried = signedInOf(await refresh(api, person.refreshToken));
   const again = signedInOf(await refresh(api, person.refreshToken));

@@ -95,7 +95,7 @@ test('S-03 on a full disk no logout is acknowledged that is not kept, and with s
   for (const end of ['', '-wal']) await cp(path + end, copy + end);
   const ended = await runSql(copy, 'SELECT user_id FROM sessions WHERE revoked_at IS NOT NULL');
   const acknowledged = people.filter((_, index) => outcomes[index] === 'answered');
-  expect(ended.map(({ user_id: id }) => id).toSorted()).toEqual(
+  expect(ended.map(({ user_id: id }) => String(id)).toSorted()).toEqual(
     acknowledged.map(({ user }) => user.id).toSorted(),
   );
   for (const [index, person] of people.entries()) {
@@ -245,8 +245,9 @@ test('S-08 a reader that stays does not stop writers, and the log is bounded onc
   const grown = (await stat(`${path}-wal`)).size;
   rows.return?.();
   reader.close();
-  for (const _ of range(400))
+  for (const _ of range(400)) {
     await target.api.mutate('user.update', { token, input: { name: null } });
+  }
   // 1,000 pages are copied back, then the log begins anew in the same file.
   expect((await stat(`${path}-wal`)).size).toBeLessThan(Math.max(grown, 4_200_000) + 4_200_000);
 });

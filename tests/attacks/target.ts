@@ -127,16 +127,18 @@ export function login(
   return api.mutate('auth.login', { input, headers });
 }
 
-/** A call with a body that is sent as it is. */
-export function postText(
+/** Makes calls with a body that is sent as it is. */
+export function postTo(
   api: Api,
+): (
   path: string,
   body: string | Uint8Array<ArrayBuffer>,
-  headers: CallOptions['headers'] = {},
-): Promise<Answer> {
-  return api.send(`/trpc/${path}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', ...headers },
-    body,
-  });
+  headers?: CallOptions['headers'],
+) => Promise<Answer> {
+  return (path, body, headers) =>
+    api.send(`/trpc/${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body,
+    });
 }

@@ -22,7 +22,7 @@ import {
   type WireError,
 } from '../contract/api.ts';
 import { procedures, type ProcedureRow } from '../contract/procedures.ts';
-import { inGroups, login, outcomeOf, postText, range, startTarget, tally } from './target.ts';
+import { inGroups, login, outcomeOf, postTo, range, startTarget, tally } from './target.ts';
 
 const target = await startTarget();
 const { t, api } = target;
@@ -184,7 +184,7 @@ test('Z-09 no member that is the server’s own can be assigned', async () => {
   for (const path of ['auth.register', 'user.update']) {
     const body = `{"email":"mass@z.example","password":"${goodPassword}","name":"x","__proto__":{"role":"admin"}}`;
     const headers = { authorization: `Bearer ${person.accessToken}` };
-    expect(outcomeOf(await postText(api, path, body, headers))).toBe(refusals.invalidInput);
+    expect(outcomeOf(await postTo(api)(path, body, headers))).toBe(refusals.invalidInput);
   }
   const next = signedInOf(await refresh(api, person.refreshToken));
   expect(next.user).toEqual(person.user);
@@ -326,8 +326,7 @@ test('Z-19 in a mixed batch each call has its own answer, and a refused one does
     2: { name: 'Changed' },
     3: { userId: target.victim.user.id, role: 'admin' },
   });
-  const answer = await postText(
-    api,
+  const answer = await postTo(api)(
     'auth.logout,admin.disableUser,user.update,admin.setRole?batch=1',
     // Of a logout that names no session: the bearer's own would end, and with it the rest.
     body.replace('"0":{}', '"0":{"refreshToken":"none"}'),

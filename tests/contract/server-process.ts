@@ -42,13 +42,10 @@ export function startProcess(
   variables: Readonly<Record<string, string>>,
   ulimit?: string,
 ): ServerProcess {
-  const limited = ['/bin/sh', '-c', `ulimit ${ulimit} && exec "$0" "$1"`];
-  const [command = '', ...rest] = [
-    ...(ulimit === undefined ? [] : limited),
-    process.execPath,
-    mainPath,
-  ];
-  const child = spawn(command, rest, {
+  const limited = ['-c', `ulimit ${ulimit} && exec "$0" "$@"`, process.execPath, mainPath];
+  const [command, argumentsOfIt] =
+    ulimit === undefined ? [process.execPath, [mainPath]] : ['/bin/sh', limited];
+  const child = spawn(command, argumentsOfIt, {
     env: { PORT: '0', LATCHKEY_BCRYPT_COST: '4', ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
