@@ -47,6 +47,8 @@ export async function startServer(
       underWay.add(res);
       res.once('close', () => underWay.delete(res));
       if (isStopping) res.setHeader('connection', 'close');
+      underWay.add(res);
+      res.once('close', () => underWay.delete(res));
       handler(req, res);
     },
   );

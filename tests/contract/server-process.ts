@@ -36,9 +36,16 @@ export async function createFolder(): Promise<AsyncDisposable & { readonly path:
  * Runs the server in a process of its own.
  *
  * @param variables its whole environment, beside a free port and a cheap bcrypt
+ * @param ulimit what a shell's `ulimit` is to set before, such as `-n 256`
  */
-export function startProcess(variables: Readonly<Record<string, string>>): ServerProcess {
-  const child = spawn(process.execPath, [mainPath], {
+export function startProcess(
+  variables: Readonly<Record<string, string>>,
+  ulimit?: string,
+): ServerProcess {
+  const limited = ['-c', `ulimit ${ulimit} && exec "$0" "$@"`, process.execPath, mainPath];
+  const [command, argumentsOfIt] =
+    ulimit === undefined ? [process.execPath, [mainPath]] : ['/bin/sh', limited];
+  const child = spawn(command, argumentsOfIt, {
     env: { PORT: '0', LATCHKEY_BCRYPT_COST: '4', ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
