@@ -17,7 +17,11 @@ const mark = 'hunter2';
  */
 async function namesOfRefusal(variables: Readonly<Record<string, string>>): Promise<string[]> {
   await using server = startProcess(variables);
-  expect(await server.ended).toEqual({ code: 1, signal: null });
+  const started = server.ready.then(
+    (url) => Promise.reject(new Error(`It has started on ${url}.`)),
+    () => server.ended,
+  );
+  expect(await Promise.race([server.ended, started])).toEqual({ code: 1, signal: null });
   expect(server.stdout()).toBe('');
   const printed = server.stderr();
   expect(printed).not.toContain(mark);

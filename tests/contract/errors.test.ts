@@ -178,9 +178,10 @@ describe('each reason, with its code and status, and nothing else in the body', 
     const input = { email: 'nobody@errors.example', password: goodPassword };
     const answers: Answer[] = [];
     for (let guess = 0; guess < 11; guess += 1) {
-      // Each for another account: it is the address that runs out of tries.
+      // Each for another account: it is the address that runs out of tries, whatever it says it is.
       const each = { ...input, email: `nobody-${guess}@errors.example` };
-      answers.push(await wire.mutate('auth.login', { input: each }));
+      const headers = { 'x-forwarded-for': `203.0.113.${guess}`, 'user-agent': `${guess}` };
+      answers.push(await wire.mutate('auth.login', { input: each, headers }));
     }
     expect(answers.slice(0, 10).map(refusalOf)).toEqual(
       Array.from({ length: 10 }, () => refusals.invalidCredentials),
