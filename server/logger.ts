@@ -22,22 +22,33 @@ export function createLogger(level: LogLevel): Logger {
 /** Says nothing; for tests. */
 export const silentLogger: Logger = { info() {}, warn() {}, error() {} };
 
+/** A cause may have a cause, and so on in a ring. */
+const maxCauses = 4;
+
 /**
  * What may be said of an unexpected error: names, codes and places in the code.
  * Its message stays out, because a database driver writes parameters into it.
  */
 export function describeError(error: unknown): object {
+  return describe(error, maxCauses);
+}
+
+function describe(error: unknown, causes: number): object {
   if (!(error instanceof Error)) return { error: typeof error };
   return {
     error: error.name,
     ...('code' in error && typeof error.code === 'string' ? { code: error.code } : {}),
     // These lines are for whoever has to mend it, and hold no values.
     ...(error instanceof ConfigurationError ? { problems: error.problems } : {}),
+    // The message stands in front, and lines of it may look like places.
     at: (error.stack ?? '')
+      .replace(error.message, '')
       .split('\n')
       .filter((line) => /^\s+at /.test(line))
       .slice(0, 8)
       .map((line) => line.trim()),
-    ...(error.cause === undefined ? {} : { cause: describeError(error.cause) }),
+    ...(error.cause === undefined || causes === 0
+      ? {}
+      : { cause: describe(error.cause, causes - 1) }),
   };
 }
