@@ -90,6 +90,10 @@ export function createHandler(parts: HandlerParts): Handler {
         logger.error({ requestId, path, ...describeError(error.cause ?? error) }, 'call failed');
       },
     });
+    // A request that tRPC refuses as a whole, such as a batch of both kinds, comes without its type.
+    if (response.headers.get('content-type')?.startsWith('text/plain') === true) {
+      response.headers.set('content-type', 'application/json');
+    }
     for (const [name, value] of resHeaders) {
       if (name === 'set-cookie') response.headers.append(name, value);
       else response.headers.set(name, value);
