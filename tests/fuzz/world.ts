@@ -318,7 +318,7 @@ export async function createWorld(plan: WorldPlan): Promise<World> {
   };
 }
 
-export function claimsOf(token: string): Record<string, unknown> {
+function claimsOf(token: string): Record<string, unknown> {
   const payload = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString();
   // Only ever asked about tokens that this server handed out.
   return JSON.parse(payload) as Record<string, unknown>;
