@@ -1,4 +1,10 @@
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ConfigurationError } from '../config/configuration-error.ts';
 import type { NodeHandler } from './node-handler.ts';
@@ -35,6 +41,12 @@ export async function startServer(
 ): Promise<RunningServer> {
   let isStopping = false;
   const underWay = new Set<ServerResponse>();
+  const answer: RequestListener = (req, res) => {
+    underWay.add(res);
+    res.once('close', () => underWay.delete(res));
+    if (isStopping) res.setHeader('connection', 'close');
+    handler(req, res);
+  };
   const server = createServer(
     {
       headersTimeout: headersTimeoutMs,
@@ -43,15 +55,13 @@ export async function startServer(
       connectionsCheckingInterval: 1_000,
       maxHeaderSize: maxHeaderBytes,
     },
-    (req, res) => {
-      underWay.add(res);
-      res.once('close', () => underWay.delete(res));
-      if (isStopping) res.setHeader('connection', 'close');
-      underWay.add(res);
-      res.once('close', () => underWay.delete(res));
-      handler(req, res);
-    },
+    answer,
   );
+  server.on('checkContinue', (req: IncomingMessage, res: ServerResponse) => {
+    // Node would write it into the answer before, where requests are pipelined.
+    if (res.socket) res.writeContinue();
+    answer(req, res);
+  });
   await listen(server, host, port);
   // A TCP server that listens has such an address.
   const { port: bound, family, address } = server.address() as AddressInfo;

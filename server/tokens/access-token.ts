@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { LatchkeyError } from '../../shared/latchkey-error.ts';
 import type { Runtime } from '../runtime.ts';
 import type { KeyRing, RingKey } from './key-ring.ts';
+import type { Signature } from './signature.ts';
 
 /** Longer tokens are refused before anything looks at them. Node's whole header limit is 16 KiB. */
 const maxTokenLength = 8_192;
@@ -162,15 +163,21 @@ interface VerifiedToken {
  * @throws LatchkeyError `token_invalid`
  */
 function readClaims(token: string, { signature }: RingKey): Record<string, unknown> {
-  if (!compactForm.test(token)) throw invalid();
+  const payload = openCompact(token, signature);
+  const claims = payload && parseJson(payload.toString());
+  if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) throw invalid();
+  return claims as Record<string, unknown>;
+}
+
+/** What stands under a signature that fits, or `null`. The header is not looked at. */
+export function openCompact(token: string, signature: Signature): Buffer | null {
+  if (!compactForm.test(token)) return null;
   const end = token.lastIndexOf('.');
   const payload = token.slice(token.indexOf('.') + 1, end);
   const tag = token.slice(end + 1);
-  if (!isCanonical(payload) || !isCanonical(tag)) throw invalid();
-  if (!signature.verify(token.slice(0, end), Buffer.from(tag, 'base64url'))) throw invalid();
-  const claims = parseJson(Buffer.from(payload, 'base64url').toString());
-  if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) throw invalid();
-  return claims as Record<string, unknown>;
+  if (!isCanonical(payload) || !isCanonical(tag)) return null;
+  if (!signature.verify(token.slice(0, end), Buffer.from(tag, 'base64url'))) return null;
+  return Buffer.from(payload, 'base64url');
 }
 
 function parseJson(text: string): unknown {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type * as Bcrypt from '@node-rs/bcrypt';
 import { decodeJwt } from 'jose';
 import { afterAll, afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { createTestLatchkey } from '../../server/testing/index.ts';
@@ -35,7 +36,7 @@ import {
 /** The work of every comparison of a password, in rounds of bcrypt. */
 const spent = vi.hoisted(() => ({ rounds: 0 }));
 vi.mock('@node-rs/bcrypt', async (importOriginal) => {
-  const bcrypt = await importOriginal<typeof import('@node-rs/bcrypt')>();
+  const bcrypt = await importOriginal<typeof Bcrypt>();
   return {
     ...bcrypt,
     verify: (password: string, hash: string) => {
