@@ -1,4 +1,5 @@
 import type { AnyTRPCRouter } from '@trpc/server';
+import { LatchkeyError } from '../shared/latchkey-error.ts';
 import type { UserRecord } from '../shared/records.ts';
 import {
   builtInRoles,
@@ -37,7 +38,7 @@ import { createPasswordHasher } from './passwords/password-hasher.ts';
 import { createPasswordPolicy } from './passwords/password-policy.ts';
 import { createAppRouter, createRouters } from './routers/app.ts';
 import { createRuntime, type Runtime } from './runtime.ts';
-import { openDatabase } from './store/sqlite/open-database.ts';
+import { explainDatabaseError, openDatabase } from './store/sqlite/open-database.ts';
 import { createSqliteStore } from './store/sqlite/sqlite-store.ts';
 import { createAccessTokens } from './tokens/access-token.ts';
 import { readCustomClaims, type CustomClaims } from './tokens/custom-claims.ts';
@@ -197,7 +198,8 @@ export async function compose<
     };
   } catch (error) {
     await store.close();
-    throw error;
+    // To a caller it is a matter of trying again; here it is one for whoever starts the server.
+    throw error instanceof LatchkeyError ? explainDatabaseError(error.cause) : error;
   }
 }
 

@@ -12,9 +12,12 @@ import { start } from './start.ts';
 export async function serve(
   variables: Readonly<Record<string, string | undefined>>,
 ): Promise<void> {
-  const running = await start(variables);
+  const starting = start(variables);
+  // Before it serves: whoever reads that it is ready may tell it to end at once.
   closeWithGrace({ delay: 9_500, logger: false }, async ({ err }) => {
     if (err) process.stderr.write(`${JSON.stringify(describeError(err))}\n`);
+    const running = await starting;
     await running.stop();
   });
+  await starting;
 }

@@ -2,12 +2,13 @@ import { LatchkeyError } from '../shared/latchkey-error.ts';
 import { createFirstAdmin } from './accounts/create-account.ts';
 import { ConfigurationError } from './config/configuration-error.ts';
 import { readEnvironment, type Environment } from './config/environment.ts';
-import { startServer } from './http/server.ts';
+import { startServer, type RunningServer } from './http/server.ts';
 import { assemble, compose, type Composition } from './latchkey.ts';
 import { createLogger } from './logger.ts';
 import { readPackageJson } from './package-json.ts';
 import { lowerHashPriority } from './passwords/lower-hash-priority.ts';
 import { createStartScreen } from './start-screen.ts';
+import { explainDatabaseError } from './store/sqlite/open-database.ts';
 
 /** A Latchkey server of its own. */
 export interface RunningLatchkey {
@@ -38,19 +39,22 @@ export async function start(
     logger,
   });
   let isDraining = false;
+  let server: RunningServer | undefined;
   try {
-    const admin = await ensureAdmin(composition, environment);
     const latchkey = assemble<'user' | 'admin', never, Record<never, never>>(
       composition,
       {},
       () => isDraining,
     );
     await lowerHashPriority();
-    const server = await startServer(latchkey.nodeHandler(), { host, port });
+    const listening = await startServer(latchkey.nodeHandler(), { host, port });
+    server = listening;
+    // Not before: a password that is shown once must not be lost to a port in use.
+    const admin = await ensureAdmin(composition, environment);
     print(
       createStartScreen({
         version: readPackageJson().version,
-        address: server.address,
+        address: listening.address,
         url: settings.url,
         readyAfterMs: performance.now(),
         created: composition.created,
@@ -59,14 +63,15 @@ export async function start(
       }),
     );
     return {
-      address: server.address,
+      address: listening.address,
       async stop() {
         isDraining = true;
-        await server.stop();
+        await listening.stop();
         await composition.close();
       },
     };
   } catch (error) {
+    await server?.stop();
     await composition.close();
     throw error;
   }
@@ -85,23 +90,26 @@ async function ensureAdmin(
 ): Promise<FirstAdmin | null> {
   // In production nothing is made that nobody asked for.
   if (!admin && settings.production) return null;
-  const password = admin?.password ?? runtime.randomBytes(15).toString('base64url');
+  const password = admin?.password ?? runtime.randomBytes(16).toString('base64url');
   const email = admin?.email ?? firstAdminEmail;
   try {
     const made = await createFirstAdmin(accounts, { email, password });
     return made && { email, password: admin ? null : password };
   } catch (error) {
-    if (!(error instanceof LatchkeyError)) throw error;
-    throw new ConfigurationError([explainAdmin(error)]);
+    throw error instanceof LatchkeyError ? explainAdmin(error) : error;
   }
 }
 
-function explainAdmin(error: LatchkeyError): string {
+function explainAdmin(error: LatchkeyError): unknown {
   if (error.reason === 'weak_password') {
-    return `LATCHKEY_ADMIN_PASSWORD: too easy to guess (${error.detail}). Wanted: a longer or less common one.`;
+    return new ConfigurationError([
+      `LATCHKEY_ADMIN_PASSWORD: too easy to guess (${error.detail}). Wanted: a longer or less common one.`,
+    ]);
   }
   if (error.reason === 'email_taken') {
-    return 'LATCHKEY_ADMIN_EMAIL: a user who is no admin has it. Wanted: another address, or "npx latchkey user set-role".';
+    return new ConfigurationError([
+      'LATCHKEY_ADMIN_EMAIL: a user who is no admin has it. Wanted: another address, or "npx latchkey user set-role".',
+    ]);
   }
-  return 'DATABASE_URL: the database cannot be written to now. Free some space, or stop what holds its lock.';
+  return explainDatabaseError(error.cause);
 }

@@ -67,6 +67,35 @@ test('a hash of another cost is made anew', async () => {
   expect(hasher.isOutdated((await t.hashOf())!)).toBe(false);
 });
 
+test('what bcrypt never looked at of a password is not made to count', async () => {
+  await using t = await createSetup();
+  const seen = 'x1 '.repeat(24);
+  const bcryptHash = hashSync(`${seen}tail`, { cost: 4 });
+  await t.createUser({ bcryptHash });
+  await login(t.accounts, { email, password: `${seen}another tail` }, origin);
+  expect(await t.hashOf()).toBe(bcryptHash);
+});
+
+test('who signs in while a sign-in beside it upgrades the hash is signed in too', async () => {
+  await using t = await createSetup();
+  await t.createUser({ bcryptHash: hashSync(password, { cost: 4 }) });
+  const { hasher } = t.accounts;
+  const parts: AccountParts = {
+    ...t.accounts,
+    hasher: {
+      ...hasher,
+      async verify(...args) {
+        const matches = await hasher.verify(...args);
+        await login(t.accounts, { email, password }, origin);
+        return matches;
+      },
+    },
+  };
+  const { user } = await login(parts, { email, password }, origin);
+  expect(user.email).toBe(email);
+  expect(await t.hashOf()).toMatch(/^p1:/);
+});
+
 test('a sign-in counts for more than an upgrade under load', async () => {
   await using t = await createSetup();
   const bcryptHash = hashSync(password, { cost: 4 });

@@ -1,10 +1,13 @@
 import { LatchkeyError } from '../../shared/latchkey-error.ts';
-import type { Origin } from '../../shared/records.ts';
+import type { Origin, SessionRecord, UserRecord } from '../../shared/records.ts';
 import type { LoginInput } from '../../shared/schemas.ts';
 import { createAuditEvent } from '../audit/audit-event.ts';
 import { createSession, issueTokens, type SignedIn } from '../sessions/start-session.ts';
 import { strangerFrom, type AccountParts } from './account-parts.ts';
 import { verifyPassword, type VerifiedCredential } from './verify-password.ts';
+
+/** As much of a password as bcrypt itself reads. */
+const bcryptBytes = 72;
 
 /**
  * Signs a user in by e-mail address or username.
@@ -16,28 +19,49 @@ export async function login(
   input: LoginInput,
   origin: Origin,
 ): Promise<SignedIn> {
-  const { store, runtime, sessionSettings } = parts;
-  const credential = await store.findCredential(input);
-  const { user, passwordHash } = await verifyPassword(parts, {
+  let verified = await verify(parts, input, origin);
+  let signedIn = await start(parts, verified, origin);
+  if (!signedIn && parts.hasher.isOutdated(verified.passwordHash)) {
+    // A sign-in beside this one may have brought the hash up to date meanwhile.
+    verified = await verify(parts, input, origin);
+    signedIn = await start(parts, verified, origin);
+  }
+  // Disabled, deleted or given another password while the hash was computed.
+  if (!signedIn) throw new LatchkeyError('invalid_credentials');
+  await upgradeHash(parts, verified, input.password);
+  return issueTokens(parts, signedIn.session, signedIn.user);
+}
+
+async function verify(
+  parts: AccountParts,
+  input: LoginInput,
+  origin: Origin,
+): Promise<VerifiedCredential> {
+  return verifyPassword(parts, {
     accountKey: 'email' in input ? input.email : input.username,
-    credential,
+    credential: await parts.store.findCredential(input),
     password: input.password,
     origin,
     failure: 'sign_in.failed',
   });
-  const session = createSession(parts, user.id, origin);
-  const signedIn = await store.startSession({
+}
+
+/** Starts a session, unless the account is not what was verified any more. */
+async function start(
+  parts: AccountParts,
+  { user: { id }, passwordHash }: VerifiedCredential,
+  origin: Origin,
+): Promise<{ readonly session: SessionRecord; readonly user: UserRecord } | null> {
+  const session = createSession(parts, id, origin);
+  const user = await parts.store.startSession({
     session,
     passwordHash,
-    maxSessions: sessionSettings.maxPerUser,
-    event: createAuditEvent(runtime, 'sign_in.succeeded', {
-      actor: { ...strangerFrom(origin), userId: user.id, sessionId: session.id },
+    maxSessions: parts.sessionSettings.maxPerUser,
+    event: createAuditEvent(parts.runtime, 'sign_in.succeeded', {
+      actor: { ...strangerFrom(origin), userId: id, sessionId: session.id },
     }),
   });
-  // Disabled, deleted or given another password while the hash was computed.
-  if (!signedIn) throw new LatchkeyError('invalid_credentials');
-  await upgradeHash(parts, { user, passwordHash }, input.password);
-  return issueTokens(parts, session, signedIn);
+  return user && { session, user };
 }
 
 /** Brings an imported hash, or one of another cost, to what new passwords get. */
@@ -47,6 +71,8 @@ async function upgradeHash(
   password: string,
 ): Promise<void> {
   if (!hasher.isOutdated(passwordHash)) return;
+  // Plain bcrypt has looked at 72 bytes: what stood behind them may have been anything.
+  if (Buffer.byteLength(password) > bcryptBytes) return;
   try {
     const to = await hasher.hash(password);
     await store.upgradePasswordHash({ userId: user.id, from: passwordHash, to });

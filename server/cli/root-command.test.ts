@@ -123,10 +123,10 @@ describe('a command line', () => {
   test('explains every command and group', async () => {
     await using cli = await createCli();
     const { out } = await cli.run('--help');
-    expect(out).toMatch(/start\|migrate\|user\|keys\|secret\|doctor/);
+    expect(out).toMatch(/start\|migrate\|user\|keys\|audit\|secret\|doctor/);
     const terminal = {} as CommandParts['terminal'];
     const paths = pathsOf(createRootCommand({ ...cli.parts, terminal }));
-    expect(paths).toHaveLength(14);
+    expect(paths).toHaveLength(16);
     for (const path of paths) {
       expect(await cli.run(`${path} --help`)).toEqual(done(new RegExp(`USAGE.* latchkey ${path}`)));
       expect(await cli.run(`${path} -h`)).toEqual(done(/USAGE/));
@@ -230,7 +230,7 @@ describe('user create', () => {
     await using cli = await createCli();
     await cli.run('migrate');
     const { out } = await cli.run('user create --email=bob@example.com --generate --role=admin');
-    const generated = /^Password, shown this once: ([\w-]{20})$/m.exec(out)?.[1] ?? '';
+    const generated = /^Password, shown this once: ([\w-]{22})$/m.exec(out)?.[1] ?? '';
     await withInstallation(cli.parts, async ({ accounts }) => {
       const input = { email: 'bob@example.com', password: generated };
       expect((await login(accounts, input, somewhere)).user.role).toBe('admin');

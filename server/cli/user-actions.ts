@@ -62,7 +62,7 @@ async function readSecret(
   }
   switch (ways[0]) {
     case 'generate': {
-      const generated = runtime.randomBytes(15).toString('base64url');
+      const generated = runtime.randomBytes(16).toString('base64url');
       return { secret: { password: generated }, generated };
     }
     case 'bcrypt-hash-stdin':

@@ -172,7 +172,7 @@ test('a kept secret may end in a line end', () => {
 test('where it cannot be kept or read, one line says so', () => {
   const folder = createFolder();
   mkdirSync(join(folder, 'a.db.secret'));
-  expect(problemOf(() => load(join(folder, 'a.db')))).toMatch(/^LATCHKEY_SECRET: .*cannot be read/);
+  expect(problemOf(() => load(join(folder, 'a.db')))).toMatch(/^DATABASE_URL: .*cannot be read/);
   writeFileSync(join(folder, 'file'), '');
-  expect(problemOf(() => load(join(folder, 'file', 'a.db')))).toMatch(/^LATCHKEY_SECRET: /);
+  expect(problemOf(() => load(join(folder, 'file', 'a.db')))).toMatch(/^DATABASE_URL: /);
 });

@@ -71,6 +71,13 @@ function refuse(problem: string): ConfigurationError {
   ]);
 }
 
+/** Nothing is wrong with a secret then, but with the place where it is kept. */
+function refusePlace(problem: string): ConfigurationError {
+  return new ConfigurationError([
+    `DATABASE_URL: the secret beside it ${problem}. Name a file in a folder that this user may read and write, or set LATCHKEY_SECRET.`,
+  ]);
+}
+
 /** A new secret, as it is configured. */
 export function createSecret(runtime: Runtime): string {
   return runtime.randomBytes(minBytes).toString('base64url');
@@ -107,7 +114,7 @@ export function loadSecret(options: {
   writeSecretFile(path, createSecret(runtime), runtime.newId());
   // Read again: of two processes that start at once, one secret stays.
   const secret = readSecretFile(path);
-  if (!secret) throw refuse('could not be kept beside the database');
+  if (!secret) throw refusePlace('cannot be kept');
   return { secret, createdPath: path };
 }
 
@@ -117,7 +124,7 @@ function readSecretFile(path: string): Uint8Array | null {
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return null;
     if (error instanceof ConfigurationError) throw error;
-    throw refuse('the file beside the database cannot be read');
+    throw refusePlace('cannot be read');
   }
 }
 
@@ -130,7 +137,7 @@ function writeSecretFile(path: string, secret: string, unique: string): void {
     linkSync(written, path);
   } catch (error) {
     if (!isErrno(error, 'EEXIST')) {
-      throw refuse('could not be kept beside the database');
+      throw refusePlace('cannot be kept');
     }
   } finally {
     rmSync(written, { force: true });

@@ -6,7 +6,7 @@ const allowed = new Set(['https://app.example.com', 'http://localhost:5173']);
 test('answers are for whoever asked, and no page', () => {
   expect(Object.fromEntries(securityHeaders('http://localhost:4000'))).toEqual({
     'cache-control': 'no-store',
-    'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    'content-security-policy': "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
     'cross-origin-resource-policy': 'same-origin',
     'referrer-policy': 'no-referrer',
     'x-content-type-options': 'nosniff',

@@ -2,7 +2,7 @@
 export function securityHeaders(url: string): ReadonlyMap<string, string> {
   return new Map([
     ['cache-control', 'no-store'],
-    ['content-security-policy', "default-src 'none'; frame-ancestors 'none'"],
+    ['content-security-policy', "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"],
     ['cross-origin-resource-policy', 'same-origin'],
     ['referrer-policy', 'no-referrer'],
     ['x-content-type-options', 'nosniff'],

@@ -71,6 +71,11 @@ export function createProcedures<
       const requestId = latchkey?.requestId;
       parts.logger.error({ requestId, path, ...describeError(refusal.cause) }, 'call failed');
     }
+    // A hashing queue that is full has no cause. A store that did not answer has: a disk may be full.
+    if (refusal.reason === 'overloaded' && refusal.cause !== undefined) {
+      const requestId = latchkey?.requestId;
+      parts.logger.warn({ requestId, path, ...describeError(refusal.cause) }, 'store unavailable');
+    }
     if (refusal.retryAfterSeconds !== undefined) {
       latchkey?.setHeader('retry-after', String(refusal.retryAfterSeconds));
     }

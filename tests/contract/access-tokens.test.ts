@@ -138,7 +138,17 @@ describe.each(['EdDSA', 'ES256', 'RS256', 'HS256'] as const)('under %s', (signin
     const { kit, wire } = parts;
     const { accessToken: token } = await register(wire);
     const { forge } = kit;
+    const signed = token.slice(0, token.lastIndexOf('.') + 1);
+    const tag = Buffer.from(token.slice(signed.length), 'base64url');
+    const withTag = (bytes: Uint8Array) => signed + Buffer.from(bytes).toString('base64url');
     const forgeries = [
+      // J-29: shorter, longer, zero, and as large as it can be.
+      ...[1, 2, tag.length / 2, tag.length - 1].map((size) => withTag(tag.subarray(0, size))),
+      withTag(Buffer.concat([tag, tag])),
+      withTag(Buffer.concat([Buffer.of(0), tag])),
+      withTag(Buffer.alloc(tag.length)),
+      withTag(Buffer.alloc(tag.length, 255)),
+      withTag(tag.toReversed()),
       forge.signedByStranger(token),
       forge.signedByStranger(token, { role: 'admin' }),
       forge.unsigned(token),

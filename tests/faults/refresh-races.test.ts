@@ -39,7 +39,7 @@ describe.each([
   let servers: Servers;
   beforeAll(async () => {
     servers = await open();
-  });
+  }, timeoutFor(0));
   afterAll(() => servers[Symbol.asyncDispose]());
 
   /** Round after round on one session: the successor of one is what the next presents. */

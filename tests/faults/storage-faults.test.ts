@@ -2,6 +2,8 @@ import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { ConfigurationError } from '../../server/config/configuration-error.ts';
+import { silentLogger } from '../../server/logger.ts';
 import { createTestLatchkey, testPassword } from '../../server/testing/index.ts';
 import {
   createApi,
@@ -21,7 +23,9 @@ async function openScene() {
   const folder = await createFolder();
   const path = join(folder.path, 'a.db');
   const pragma = vi.spyOn(Database.prototype, 'pragma');
-  const t = await createTestLatchkey({ database: `file:${path}` });
+  const warnings: object[] = [];
+  const logger = { ...silentLogger, warn: (fields: object) => void warnings.push(fields) };
+  const t = await createTestLatchkey({ database: `file:${path}`, logger });
   const database = pragma.mock.contexts[0] as Database.Database; // Whatever has a pragma called is one.
   pragma.mockRestore();
   return {
@@ -29,6 +33,7 @@ async function openScene() {
     path,
     folder: folder.path,
     database,
+    warnings,
     api: createApi((await t.serve()).url),
     async close() {
       await t.close();
@@ -104,22 +109,14 @@ describe('while another process holds the lock', () => {
 });
 
 describe.each([
-  [
-    'full',
-    (database: Database.Database) => {
-      const pages = String(database.pragma('page_count', { simple: true }));
-      database.pragma(`max_page_count = ${pages}`);
-    },
-    'max_page_count = 1000000',
-  ],
-  [
-    'read-only',
-    (database: Database.Database) => {
-      database.pragma('query_only = ON');
-    },
-    'query_only = OFF',
-  ],
-] as const)('on a database that is %s', (fault, breakIt, remedy) => {
+  { fault: 'full', code: 'SQLITE_FULL', breakIt: fillUp, remedy: 'max_page_count = 1000000' },
+  {
+    fault: 'read-only',
+    code: 'SQLITE_READONLY',
+    breakIt: makeReadOnly,
+    remedy: 'query_only = OFF',
+  },
+])('on a database that is $fault', ({ fault, code, breakIt, remedy }) => {
   const people = Math.max(20, Math.ceil(rounds / 5));
   const options = { timeout: timeoutFor(people) };
 
@@ -160,7 +157,7 @@ describe.each([
   );
 
   test('every write is refused until it is mended, and then done without a start', async () => {
-    const { api, t, database } = scene;
+    const { api, t, database, warnings } = scene;
     const own = await t.signInAs();
     const leaving = await t.signInAs();
     breakIt(database);
@@ -175,12 +172,42 @@ describe.each([
     expect((await api.query('session.list', { token })).status).toBe(200);
     expect((await api.send('/.well-known/jwks.json')).status).toBe(200);
 
+    // Whoever runs the server finds the reason in its log.
+    const warning: unknown = expect.objectContaining({ path: 'auth.register', code });
+    expect(warnings).toContainEqual(warning);
+
     database.pragma(remedy);
     expect((await api.mutate('auth.register', { input })).status).toBe(200);
     expect((await rename(api, token, 'After')).status).toBe(200);
     expect((await logout(api, leaving.refreshToken)).status).toBe(200);
     expect((await api.query('user.me', { token: leaving.accessToken })).status).toBe(401);
   });
+});
+
+/** From here on the file may not grow. */
+function fillUp(database: Database.Database): void {
+  const pages = String(database.pragma('page_count', { simple: true }));
+  database.pragma(`max_page_count = ${pages}`);
+}
+
+function makeReadOnly(database: Database.Database): void {
+  database.pragma('query_only = ON');
+}
+
+test('a first start that cannot write ends with one line', async () => {
+  const { pragma } = Database.prototype;
+  const spy = vi.spyOn(Database.prototype, 'pragma');
+  spy.mockImplementation(function (this: Database.Database, source, options) {
+    const result = pragma.call(this, source, options);
+    // The last one of opening: the tables are there, and the keys are not yet.
+    if (source === 'foreign_keys = ON') pragma.call(this, 'query_only = ON');
+    return result;
+  });
+  const started = createTestLatchkey({ database: `file:${join(scene.folder, 'first.db')}` });
+  const error = await started.catch((error: unknown) => error);
+  spy.mockRestore();
+  expect(error).toBeInstanceOf(ConfigurationError);
+  expect(String(error)).toMatch(/DATABASE_URL: the database may only be read\. .*\.$/);
 });
 
 /** Writes until nothing more goes in. */

@@ -21,7 +21,7 @@ const minSqliteVersion = [3, 51, 3] as const;
 /** A lock is waited for asynchronously: SQLite's own wait would stop the event loop. */
 const busyTimeoutMs = 2;
 /** A process that cannot start says so within five seconds. */
-const startLockDeadlineMs = 3_000;
+const startLockDeadlineMs = 2_000;
 
 const ownMigrationsFolder = fileURLToPath(new URL('../../../drizzle/sqlite', import.meta.url));
 

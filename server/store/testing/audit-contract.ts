@@ -4,6 +4,8 @@ import type { Store } from '../store.ts';
 import {
   addSession,
   addUser,
+  atOnce,
+  byId,
   expectNoChange,
   later,
   newEvent,
@@ -13,6 +15,7 @@ import {
   newUser,
   plainSession,
   runtime,
+  startedAt,
   type OpenStore,
   type StartedSession,
 } from './store-scene.ts';
@@ -38,6 +41,66 @@ export function describeAuditEvents(open: OpenStore): void {
     const cursor = events[1]?.id ?? '';
     expect(await list({ limit: 2, cursor })).toEqual(events.slice(2));
     expect(await list({ userId: ada, cursor })).toEqual([events[3]]);
+  });
+
+  test('each is one link further, in the order in which they were recorded, by whomever', async () => {
+    await using s = await open();
+    expect(await s.store.findAuditHead()).toBeNull();
+    expect(await s.store.listAuditLinks({ after: 0, limit: 9 })).toEqual([]);
+    await atOnce(s, 10, (store) => store.recordAuditEvent(newEvent()));
+    const links = await s.store.listAuditLinks({ after: 0, limit: 99 });
+    expect(links.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    expect(
+      links
+        .map(({ event }) => event)
+        .toSorted(byId)
+        .toReversed(),
+    ).toEqual(await s.store.listAuditEvents({ limit: 99 }));
+    expect(new Set(links.map(({ hash }) => [...hash].join())).size).toBe(10);
+    expect(await s.other.findAuditHead()).toMatchObject({
+      sequence: 10,
+      hash: links.at(-1)?.hash,
+      cutSequence: 0,
+    });
+    expect(await s.other.listAuditLinks({ after: 7, limit: 2 })).toEqual(links.slice(7, 9));
+  });
+
+  test('one that cannot be recorded leaves no gap', async () => {
+    await using s = await open();
+    const event = newEvent();
+    await s.store.recordAuditEvent(event);
+    await expect(s.store.recordAuditEvent(event)).rejects.toBeInstanceOf(Error);
+    await s.other.recordAuditEvent(newEvent());
+    const links = await s.store.listAuditLinks({ after: 0, limit: 9 });
+    expect(links.map(({ sequence }) => sequence)).toEqual([1, 2]);
+  });
+
+  test('pruning takes the oldest, so many at once, and none behind one that stays', async () => {
+    await using s = await open();
+    // The last but one was recorded after the clock had been set back.
+    for (const at of [startedAt, startedAt + 1, startedAt + 2, later, startedAt, later]) {
+      await s.store.recordAuditEvent(newEvent({ at }));
+    }
+    const prune = () => s.store.pruneAuditEvents({ before: later, limit: 2 });
+    const links = await s.store.listAuditLinks({ after: 0, limit: 9 });
+    expect(await prune()).toBe(2);
+    expect(await s.other.findAuditHead()).toMatchObject({
+      sequence: 6,
+      cutSequence: 2,
+      cutHash: links[1]?.hash,
+    });
+    expect(await prune()).toBe(1);
+    await expectNoChange(s.store, async () => {
+      expect(await prune()).toBe(0);
+    });
+    expect(await s.other.listAuditLinks({ after: 0, limit: 9 })).toEqual(links.slice(3));
+    expect(await s.other.listAuditEvents({ limit: 9 })).toHaveLength(3);
+    const pruneAll = { before: later + 1, limit: 9 };
+    expect(await s.store.pruneAuditEvents(pruneAll)).toBe(3);
+    expect(await s.store.pruneAuditEvents(pruneAll)).toBe(0);
+    await s.store.recordAuditEvent(newEvent());
+    const [next] = await s.store.listAuditLinks({ after: 0, limit: 9 });
+    expect(next?.sequence).toBe(7);
   });
 
   const commands: readonly (readonly [string, (scene: Scene) => Promise<unknown>])[] = [

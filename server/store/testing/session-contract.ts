@@ -101,6 +101,19 @@ export function describeSessions(open: OpenStore): void {
     expect(listed.map(plainSession)).toEqual([last, first].map(plainSession));
   });
 
+  test('where a user was signed in is told of every session, ended or not', async () => {
+    await using s = await open();
+    const user = await addUser(s.store);
+    await addSession(s.store, await addUser(s.store), { ip: '192.0.2.99' });
+    await addSession(s.store, user, { ip: '192.0.2.1' });
+    await addSession(s.store, user, { ip: null });
+    await revoke(s.store, await addSession(s.store, user, { ip: '2001:db8::2' }));
+    await addSession(s.store, user, { ip: '192.0.2.3', idleExpiresAt: startedAt });
+    const addresses = ['192.0.2.3', '2001:db8::2', '192.0.2.1'];
+    expect(await s.other.listAddresses(user.id)).toEqual(addresses);
+    expect(await s.other.listAddresses(runtime.newId())).toEqual([]);
+  });
+
   test('revoking ends the sessions meant, and says and records how many', async () => {
     await using s = await open();
     const user = await addUser(s.store);

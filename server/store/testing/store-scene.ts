@@ -181,6 +181,7 @@ export async function stateOf(store: Store): Promise<{
   sessions: unknown;
   keys: unknown;
   events: readonly AuditRecord[];
+  head: unknown;
 }> {
   const users = await store.listUsers({ limit: 1_000 });
   const ids = users.map(({ id }) => id);
@@ -189,6 +190,7 @@ export async function stateOf(store: Store): Promise<{
     sessions: await Promise.all(ids.map((userId) => store.listSessions(userId, 0))),
     keys: await store.listSigningKeys(),
     events: await store.listAuditEvents({ limit: 1_000 }),
+    head: await store.findAuditHead(),
   };
 }
 

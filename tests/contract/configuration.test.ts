@@ -1,0 +1,162 @@
+import { randomBytes } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { describe, expect, test } from 'vitest';
+import { holdLock } from './database-lock.ts';
+import { createFolder, startProcess } from './server-process.ts';
+
+/** Stands in every bad value, to be looked for in what is printed. */
+const mark = 'hunter2';
+
+/**
+ * Starts the process, which must not come up.
+ *
+ * @returns the names of what is wrong, one for each line
+ */
+async function namesOfRefusal(variables: Readonly<Record<string, string>>): Promise<string[]> {
+  await using server = startProcess(variables);
+  const started = server.ready.then(
+    (url) => Promise.reject(new Error(`It has started on ${url}.`)),
+    () => server.ended,
+  );
+  expect(await Promise.race([server.ended, started])).toEqual({ code: 1, signal: null });
+  expect(server.stdout()).toBe('');
+  const printed = server.stderr();
+  expect(printed).not.toContain(mark);
+  expect(printed).not.toMatch(/ {4}at |node_modules|Error:/);
+  const lines = printed.trimEnd().split('\n');
+  for (const line of lines) expect(line).toMatch(/^[A-Z_]+: .+\. .+\.$/);
+  return lines.map((line) => line.slice(0, line.indexOf(':')));
+}
+
+/** Each is wrong by itself. */
+const bad: Readonly<Record<string, readonly string[]>> = {
+  PORT: [mark, '65536', '-1', '80.5', '0x50'],
+  HOST: [`${mark}/24`, 'a b'],
+  DATABASE_URL: [`postgres://user:${mark}@127.0.0.1/db`, mark, `mysql://${mark}`, 'file:'],
+  REDIS_URL: [`redis://:${mark}@127.0.0.1`],
+  LATCHKEY_SECRET: [mark, `${mark}-secret`.repeat(9), 'a'.repeat(64), '00'.repeat(32)],
+  LATCHKEY_URL: [mark, `https://${mark}.example/`, `https://u:${mark}@x.example`, `ftp://${mark}`],
+  LATCHKEY_AUDIENCE: [mark.repeat(99)],
+  LATCHKEY_SIGNING_ALG: [mark, 'none', 'eddsa', 'HS512'],
+  LATCHKEY_ACCESS_TTL: [mark, '0', '-1', '15m', '1e3', '86401'],
+  LATCHKEY_SESSION_TTL: [mark, '0', '31536001'],
+  LATCHKEY_SESSION_IDLE_TTL: [mark, '0', '31536001'],
+  LATCHKEY_REFRESH_GRACE: [mark, '-1', '61'],
+  LATCHKEY_BCRYPT_COST: [mark, '3', '16', '10.5'],
+  LATCHKEY_TRUSTED_PROXIES: [`${mark},${mark}/8`, '10.0.0.0/33,', '*', 'localhost'],
+  LATCHKEY_ALLOWED_ORIGINS: [`${mark},https://${mark}/x`, '*', 'null', 'https://x.example/'],
+  LATCHKEY_LOG_LEVEL: [mark, 'INFO'],
+  LATCHKEY_RATE_LIMITS: [mark, 'false', '0'],
+  LATCHKEY_ALLOW_HTTP: [mark, 'yes'],
+  LATCHKEY_ADMIN_EMAIL: [mark],
+  LATCHKEY_ADMIN_PASSWORD: [mark.repeat(147)],
+};
+
+describe('the process refuses to start', { timeout: 60_000, concurrent: true }, () => {
+  test.each([0, 1])(
+    'with a line for each bad variable, its name and never its value (%i)',
+    async (index) => {
+      const variables = Object.fromEntries(
+        Object.entries(bad).map(([name, values]) => [name, values[index % values.length] ?? '']),
+      );
+      const names = await namesOfRefusal(variables);
+      expect(names.toSorted()).toEqual(Object.keys(bad).toSorted());
+    },
+  );
+
+  test('with one line where one variable is bad', async () => {
+    const variables = { PORT: mark, DATABASE_URL: ':memory:' };
+    expect(await namesOfRefusal(variables)).toEqual(['PORT']);
+  });
+
+  test('in production without a secret, over http, with cheap hashes or without limits', async () => {
+    const variables = {
+      NODE_ENV: 'production',
+      DATABASE_URL: ':memory:',
+      LATCHKEY_URL: 'http://auth.example.com',
+      LATCHKEY_BCRYPT_COST: '9',
+      LATCHKEY_RATE_LIMITS: 'off',
+    };
+    expect(await namesOfRefusal(variables)).toEqual([
+      'LATCHKEY_SECRET',
+      'LATCHKEY_URL',
+      'LATCHKEY_BCRYPT_COST',
+      'LATCHKEY_RATE_LIMITS',
+    ]);
+  });
+
+  test('with half an admin, or one with a weak password', async () => {
+    const email = { DATABASE_URL: ':memory:', LATCHKEY_ADMIN_EMAIL: 'admin@process.example' };
+    expect(await namesOfRefusal(email)).toEqual(['LATCHKEY_ADMIN_PASSWORD']);
+    const weak = { ...email, LATCHKEY_ADMIN_PASSWORD: mark };
+    expect(await namesOfRefusal(weak)).toEqual(['LATCHKEY_ADMIN_PASSWORD']);
+  });
+
+  test('where it cannot listen, and loses no first admin by it', async () => {
+    await using folder = await createFolder();
+    const variables = { DATABASE_URL: `file:${join(folder.path, 'latchkey.db')}` };
+    const holder = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => holder.once('listening', resolve));
+    const { port } = holder.address() as AddressInfo; // A TCP server has such an address.
+    expect(await namesOfRefusal({ ...variables, PORT: String(port) })).toEqual(['PORT']);
+    await new Promise((resolve) => holder.close(resolve));
+    expect(await namesOfRefusal({ ...variables, HOST: '203.0.113.7' })).toEqual(['HOST']);
+    await using server = startProcess(variables);
+    await server.ready;
+    expect(server.stdout()).toMatch(/created the first admin[^]*password {2}\S+/);
+  });
+
+  test('on what is no file of its own', async () => {
+    await using folder = await createFolder();
+    const file = join(folder.path, 'file');
+    await writeFile(file, 'just some text that was here before, and has to stay');
+    for (const path of [folder.path, file, join(file, 'below.db')]) {
+      expect(await namesOfRefusal({ DATABASE_URL: `file:${path}` })).toEqual(['DATABASE_URL']);
+    }
+    expect(await readFile(file, 'utf8')).toBe(
+      'just some text that was here before, and has to stay',
+    );
+  });
+
+  test('on a database that is damaged, or belongs to another secret', async () => {
+    await using folder = await createFolder();
+    const path = join(folder.path, 'latchkey.db');
+    const variables = { DATABASE_URL: `file:${path}` };
+    {
+      await using server = startProcess(variables);
+      await server.ready;
+      server.kill('SIGTERM');
+      await server.ended;
+    }
+    const whole = await readFile(path);
+    const other = randomBytes(32).toString('base64url');
+    expect(await namesOfRefusal({ ...variables, LATCHKEY_SECRET: other })).toEqual([
+      'LATCHKEY_SECRET',
+    ]);
+
+    const database = new DatabaseSync(path);
+    const pages = database
+      .prepare("SELECT name, rootpage FROM sqlite_schema WHERE name IN ('signing_keys', 'users')")
+      .all();
+    database.close();
+    expect(pages).toHaveLength(2);
+    for (const { rootpage } of pages) {
+      const damaged = Buffer.from(whole);
+      damaged.fill(0xaa, (Number(rootpage) - 1) * 4_096, Number(rootpage) * 4_096);
+      await writeFile(path, damaged);
+      expect(await namesOfRefusal(variables)).toEqual(['DATABASE_URL']);
+    }
+  });
+
+  test('on a database that another process keeps locked', async () => {
+    await using folder = await createFolder();
+    const path = join(folder.path, 'latchkey.db');
+    new DatabaseSync(path).close();
+    const lock = await holdLock(path);
+    expect(await namesOfRefusal({ DATABASE_URL: `file:${path}` })).toEqual(['DATABASE_URL']);
+    await lock.release();
+  });
+});
