@@ -5,8 +5,9 @@ export default defineConfig({
   resolve: { tsconfigPaths: true },
   test: {
     include: ['{server,client,shared,tests,bench}/**/*.test.ts'],
-    // Packing and installing with three compilers takes a minute: `npm run test:package`.
-    exclude: ['tests/package.test.ts'],
+    // Packing and installing with three compilers takes a minute: `npm run test:package`. The
+    // attacks take some: `npm run test:attacks`.
+    exclude: ['tests/package.test.ts', 'tests/attacks/**'],
     environment: 'node',
     // A process each: signals, exits and native modules behave as they do in a server.
     pool: 'forks',
