@@ -1,9 +1,12 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeProtectedHeader } from 'jose';
 import { afterAll, describe, expect, test } from 'vitest';
 import { createTestLatchkey } from '../../server/testing/index.ts';
 import {
   createApi,
+  goodPassword,
   me,
   refresh,
   refusalOf,
@@ -164,6 +167,32 @@ describe('another process on the same database', () => {
       latest = successors[0] ?? latest;
     }
   });
+});
+
+test('R-21: the files of the database hold no token, no password and no private key', async () => {
+  await using folder = await createFolder();
+  const path = join(folder.path, 'searched.db');
+  await using kit = await createTestLatchkey({ database: `file:${path}` });
+  const wire = createApi((await kit.serve()).url);
+  const first = await register(wire);
+  const second = signedInOf(await refresh(wire, first.refreshToken));
+  const files = await Promise.all([path, `${path}-wal`].map((each) => readFile(each)));
+  const stored = Buffer.concat(files);
+  // What is looked for can be found at all.
+  expect(stored.includes(first.user.email)).toBe(true);
+  const hidden = [first, second].flatMap(({ accessToken, refreshToken }) => {
+    const bytes = Buffer.from(refreshToken, 'base64url');
+    const digests = ['sha1', 'sha256', 'md5'].flatMap((name) =>
+      [refreshToken, bytes].map((text) => createHash(name).update(text).digest()),
+    );
+    const tag = bytes.subarray(22);
+    return [accessToken, refreshToken, bytes, tag, ...digests].flatMap((each) =>
+      typeof each === 'string' ? [each] : [each, each.toString('hex'), each.toString('base64url')],
+    );
+  });
+  for (const each of [...hidden, goodPassword, '"d":', '"k":']) {
+    expect(stored.includes(each)).toBe(false);
+  }
 });
 
 describe('a restart', () => {
