@@ -45,6 +45,8 @@ test.each([
   ['an undefined within', { a: undefined }],
   ['a hole', [undefined]],
   ['a date within', { list: [new Date(0)] }],
+  ['a date behind something else', { list: ['a', new Date(0)] }],
+  ['a date beside something else', { a: 1, at: new Date(0) }],
 ])('refuses %s', (_, value) => {
   expect(() => readWhatever({ plan: value })).toThrow(
     'claims: "plan" is not JSON. Wanted: text, numbers, booleans, null, arrays, objects.',

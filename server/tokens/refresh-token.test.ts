@@ -122,3 +122,30 @@ test('a key that was sealed for another session, or under another secret, is an 
 test('a counter that does not fit is an error, not another counter', () => {
   expect(() => refreshTokens.issue(createSession(maxCounter + 1))).toThrow(RangeError);
 });
+
+test('a token is of the session that it names, even where two have one key', () => {
+  const unsealed = { seal: (plain: Uint8Array) => plain, open: (sealed: Uint8Array) => sealed };
+  const tokens = createRefreshTokens(unsealed, runtime);
+  const sealedTokenKey = Buffer.alloc(32, 7);
+  const [ada, bob] = ['ada', 'bob'].map(() => ({
+    id: runtime.newId(),
+    counter: 0,
+    sealedTokenKey,
+  }));
+  const presented = tokens.parse(tokens.issue(ada!))!;
+  expect(tokens.isGenuine(presented, ada!)).toBe(true);
+  expect(tokens.isGenuine(presented, bob!)).toBe(false);
+});
+
+test('what an earlier release issued is issued again the same, and is genuine', () => {
+  const kept = createRefreshTokens(createSealer(Buffer.alloc(32, 1), runtime), runtime);
+  const key = 'AZAevXE-TXdhAIRDQ2JGpY-gr0Ca7AY-8QE2WH_tBAfMCoHN5bY5ZUIupwLOLsWBciirb0b8NDAkE4nF6g';
+  const session = {
+    id: '0197c1a5-3b6e-7c6a-8f00-6f5e4d3c2b1a',
+    counter: 7,
+    sealedTokenKey: Buffer.from(key, 'base64url'),
+  };
+  const token = 'AQGXwaU7bnxqjwBvXk08KxoAAAAAB7o0qlE3Jw4V0Psd-Wyta6c9F3A0yj3fkbzXulMDe0LX';
+  expect(kept.issue(session)).toBe(token);
+  expect(kept.isGenuine(kept.parse(token)!, session)).toBe(true);
+});

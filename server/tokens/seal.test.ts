@@ -39,3 +39,9 @@ test('nothing opens with a single bit changed, cut off or added', () => {
   }
   expect(sealer.open(Buffer.concat([sealed, Buffer.of(0)]), 'key')).toBeNull();
 });
+
+test('what an earlier release sealed opens', () => {
+  const sealed = 'AcK3K6OOPweLdASLc-_2kqO6hNHvS838NK4ooR7nJMHHekXJ--NgLxWg';
+  const kept = createSealer(Buffer.alloc(32, 1), runtime);
+  expect(kept.open(Buffer.from(sealed, 'base64url'), 'key')).toEqual(plain);
+});
