@@ -92,7 +92,7 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
     const key: RingKey = {
       id: record.id,
       algorithm: keyAlgorithm,
-      signature: createSignature(keyAlgorithm, privateJwk, publicJwk),
+      signature: createSignature(keyAlgorithm, privateJwk),
       publicJwk,
       protectedHeader: encodeHeader(keyAlgorithm, record.id),
     };

@@ -23,18 +23,10 @@ export interface Signature {
   verify(input: string, signature: Buffer): boolean;
 }
 
-/** @param publicJwk `null` for a symmetric key */
-export function createSignature(
-  algorithm: SigningAlgorithm,
-  privateJwk: JWK,
-  publicJwk: JWK | null,
-): Signature {
+export function createSignature(algorithm: SigningAlgorithm, privateJwk: JWK): Signature {
   if (algorithm === 'HS256') return createHmacSignature(privateJwk);
   const privateKey = createPrivateKey({ key: privateJwk, format: 'jwk' });
-  const publicKey = createPublicKey({
-    key: publicJwk ?? privateJwk,
-    format: 'jwk',
-  });
+  const publicKey = createPublicKey(privateKey);
   // Ed25519 hashes by itself; JWS wants r ‖ s of ECDSA and not ASN.1 (RFC 7518 §3.4).
   const digest = algorithm === 'EdDSA' ? null : 'sha256';
   const withEncoding = (key: KeyObject) =>
@@ -47,7 +39,9 @@ export function createSignature(
 }
 
 function createHmacSignature(jwk: JWK): Signature {
-  const key = createSecretKey(jwk.k ?? '', 'base64url');
+  // Under an empty key anybody could sign.
+  if (!jwk.k) throw new Error('A signing key has no secret.');
+  const key = createSecretKey(jwk.k, 'base64url');
   const tagOf = (input: string) => createHmac('sha256', key).update(input).digest();
   return {
     sign: tagOf,

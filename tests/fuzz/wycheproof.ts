@@ -21,7 +21,6 @@ const fileSchema = z.object({
   testGroups: z.array(
     z.object({
       private: keyOrKeys.optional(),
-      public: keyOrKeys.optional(),
       tests: z.array(
         z.object({
           tcId: z.int(),
@@ -41,8 +40,8 @@ export interface Vector {
   /** As it stands in the file; the JSON text of one in JSON serialisation. */
   readonly token: string;
   readonly result: 'valid' | 'invalid' | 'acceptable';
-  /** The one key of a signature; `null` where the vector is about encryption, or about keys. */
-  readonly key: { readonly private: JWK; readonly public: JWK | null } | null;
+  /** The one key that signs; `null` where the vector is about encryption, or about keys. */
+  readonly key: JWK | null;
 }
 
 /**
@@ -57,8 +56,7 @@ export async function readVectors(folder: string): Promise<Vector[]> {
     const { numberOfTests, testGroups } = fileSchema.parse(JSON.parse(text));
     const found = testGroups.flatMap((group) => {
       const isSigned = group.tests.some(({ jws }) => jws !== undefined);
-      const secret = isSigned ? oneOf(group.private) : null;
-      const key = secret && { private: secret, public: oneOf(group.public) };
+      const key = isSigned ? oneOf(group.private) : null;
       return group.tests.map(({ tcId, comment, jws, jwe, result }): Vector => {
         const token = jws ?? jwe;
         return {
@@ -119,21 +117,17 @@ function identityOf({ token, key }: Vector): string {
 function judgeVector(vector: Vector): Verdict {
   const { token, key, result } = vector;
   if (!key) return 'about encryption, or about keys';
-  const algorithm = signingAlgorithms.find((name) => name === key.private.alg);
+  const algorithm = signingAlgorithms.find((name) => name === key.alg);
   if (!algorithm) return 'no algorithm of ours';
-  const isOurs = isHeaderOf(token, key.private);
+  const isOurs = isHeaderOf(token, key);
   const isAccepted = isOurs && opens(token, algorithm, key);
   if (result === 'acceptable' || isAccepted === (result === 'valid')) return 'agreed';
   const isSpeltAsOurs = isOurs && /^[\w-]+\.[\w-]+\.[\w-]+$/.test(token);
   return result === 'valid' && !isSpeltAsOurs ? 'valid in another spelling' : 'disagreed';
 }
 
-function opens(
-  token: string,
-  algorithm: SigningAlgorithm,
-  key: NonNullable<Vector['key']>,
-): boolean {
-  return openCompact(token, createSignature(algorithm, key.private, key.public)) !== null;
+function opens(token: string, algorithm: SigningAlgorithm, key: JWK): boolean {
+  return openCompact(token, createSignature(algorithm, key)) !== null;
 }
 
 /** Whether the first segment is one that this key writes: its algorithm and its id, no more. */

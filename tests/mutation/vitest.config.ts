@@ -17,14 +17,11 @@ class NearestFirst extends BaseSequencer {
   }
 }
 
-/** The tests that have to notice a mutant: those beside the sources, and the outside's. */
+/** The tests that have to notice a mutant: those beside the sources. */
 export default defineConfig({
   resolve: { tsconfigPaths: true },
   test: {
-    include: [
-      'server/{tokens,sessions,limits,passwords}/**/*.test.ts',
-      'tests/contract/{access-tokens,refresh-tokens,procedures-*}.test.ts',
-    ],
+    include: ['server/{tokens,sessions,limits,passwords}/**/*.test.ts'],
     environment: 'node',
     testTimeout: 20_000,
     sequence: { sequencer: NearestFirst },
