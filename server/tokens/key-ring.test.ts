@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { AuditRecord } from '../../shared/records.ts';
+import type { AuditRecord, SigningKeyRecord } from '../../shared/records.ts';
 import { createAuditChain } from '../audit/audit-chain.ts';
 import { createRuntime } from '../runtime.ts';
 import { openDatabase } from '../store/sqlite/open-database.ts';
@@ -34,6 +34,11 @@ async function createDeployment() {
     });
   }
 
+  /** The same database, on which a look finds something else than there is. */
+  function found(change: (records: SigningKeyRecord[]) => SigningKeyRecord[]): KeyRingStore {
+    return { ...store, listSigningKeys: async () => change(await store.listSigningKeys()) };
+  }
+
   function rotated(activeKeyId: string): AuditRecord {
     return {
       id: runtime.newId(),
@@ -52,7 +57,9 @@ async function createDeployment() {
     clock,
     runtime,
     store,
+    sealer: createSealer(ownSecret, runtime),
     createRing,
+    found,
     rotated,
     [Symbol.asyncDispose]: () => store.close(),
   };
@@ -66,6 +73,13 @@ test('the first start makes a key that signs and one that waits, and says so', a
   expect(keys.find(({ status }) => status === 'active')?.id).toBe(active.id);
   const [event] = await d.store.listAuditEvents({ limit: 1 });
   expect(event).toMatchObject({ type: 'keys.created', detail: { keyId: active.id } });
+});
+
+test('a further start goes on with the keys that there are', async () => {
+  await using d = await createDeployment();
+  const { id } = await d.createRing().activeKey();
+  expect((await d.createRing().activeKey()).id).toBe(id);
+  expect(await d.store.listSigningKeys()).toHaveLength(2);
 });
 
 test('processes that start at once use the same keys', async () => {
@@ -104,6 +118,57 @@ test('no private key lies in the store in the clear', async () => {
   for (const { sealedPrivateJwk } of await d.store.listSigningKeys()) {
     expect(Buffer.from(sealedPrivateJwk).toString('latin1')).not.toMatch(/"k(ty)?"/);
   }
+});
+
+test('a stored key is a JWK that its own record opens, and no other one', async () => {
+  await using d = await createDeployment();
+  const { id } = await d.createRing({ algorithm: 'HS256' }).activeKey();
+  const [a, b] = await d.store.listSigningKeys();
+  const sealed = [a!, b!].find((record) => record.id === id)!.sealedPrivateJwk;
+  const opened = Buffer.from(d.sealer.open(sealed, `signing key ${id}`) ?? []).toString();
+  const secret = expect.stringMatching(/^[A-Za-z0-9_-]{43}$/) as unknown;
+  expect(JSON.parse(opened)).toEqual({ kty: 'oct', k: secret });
+  const store = d.found(() => [
+    { ...a!, sealedPrivateJwk: b!.sealedPrivateJwk },
+    { ...b!, sealedPrivateJwk: a!.sealedPrivateJwk },
+  ]);
+  await expect(d.createRing({ algorithm: 'HS256', store }).activeKey()).rejects.toThrow(
+    'LATCHKEY_SECRET',
+  );
+});
+
+test('a key of an algorithm that is not ours is an error', async () => {
+  await using d = await createDeployment();
+  await d.createRing().activeKey();
+  const store = d.found((records) => records.map((record) => ({ ...record, algorithm: 'none' })));
+  await expect(d.createRing({ store }).activeKey()).rejects.toThrow('algorithm that is not known');
+});
+
+test('a ring without a key that signs, or one that waits, says so or makes one', async () => {
+  await using d = await createDeployment();
+  const { id } = await d.createRing().activeKey();
+  const without = (status: string) =>
+    d.createRing({ store: d.found((all) => all.filter((record) => record.status !== status)) });
+  await expect(without('active').activeKey()).rejects.toThrow('No signing key is active.');
+  await expect(without('active').rotate(d.rotated)).rejects.toThrow('No signing key is active.');
+  const rotatedTo = await without('next').rotate(d.rotated);
+  expect(rotatedTo).not.toBe(id);
+  expect((await d.createRing().activeKey()).id).toBe(rotatedTo);
+});
+
+test('a key that stays is the same object after another look, and one that is known needs none', async () => {
+  await using d = await createDeployment();
+  const { store, looks } = countLooks(d.store);
+  const ring = d.createRing({ store });
+  const key = await ring.activeKey();
+  const before = looks();
+  d.clock.advance(5);
+  // By it an access token is known to be verified already.
+  expect(await ring.keyOfHeader(key.protectedHeader)).toBe(key);
+  expect(looks()).toBe(before);
+  d.clock.advance(1);
+  expect(await ring.keyOfHeader(key.protectedHeader)).toBe(key);
+  expect(looks()).toBe(before + 1);
 });
 
 test('another process signs with the new key five seconds after a rotation, at the latest', async () => {
@@ -152,6 +217,18 @@ test('a retired key verifies until what it signed has expired, and not after', a
   expect((await ring.publicKeys()).map(({ kid }) => kid)).not.toContain(retired.id);
 });
 
+test('a key is retired to the millisecond', async () => {
+  await using d = await createDeployment();
+  const ring = d.createRing();
+  const retired = await ring.activeKey();
+  await ring.rotate(d.rotated);
+  d.clock.advance(tokenLifetimeSeconds + 9.999);
+  const found = await d.createRing().keyOfHeader(retired.protectedHeader);
+  expect(found?.id).toBe(retired.id);
+  d.clock.advance(0.001);
+  expect(await d.createRing().keyOfHeader(retired.protectedHeader)).toBeNull();
+});
+
 test('rotations at the same time leave one key that signs and one that waits', async () => {
   await using d = await createDeployment();
   const rings = Array.from({ length: 4 }, () => d.createRing());
@@ -188,6 +265,30 @@ test('a process that runs on follows one that was started with another algorithm
   }
 });
 
+test('a rotation by a process with another algorithm makes keys of its own', async () => {
+  await using d = await createDeployment();
+  const older = d.createRing({ algorithm: 'EdDSA' });
+  await older.activeKey();
+  await d.createRing({ algorithm: 'ES256' }).activeKey();
+  const rotatedTo = await older.rotate(d.rotated);
+  expect(await older.activeKey()).toMatchObject({ id: rotatedTo, algorithm: 'EdDSA' });
+});
+
+test('a start is refused when another process brings another algorithm meanwhile', async () => {
+  await using d = await createDeployment();
+  const store: KeyRingStore = {
+    ...d.store,
+    replaceSigningKeys: async (command) => {
+      await d.createRing({ algorithm: 'ES256' }).activeKey();
+      return d.store.replaceSigningKeys(command);
+    },
+  };
+  await expect(d.createRing({ store }).activeKey()).rejects.toMatchObject({
+    name: 'ConfigurationError',
+    problems: [expect.stringMatching(/^LATCHKEY_SIGNING_ALG: .* Give both the same\.$/)],
+  });
+});
+
 test('a header that none of our keys writes has no key', async () => {
   await using d = await createDeployment();
   const ring = d.createRing();
@@ -213,9 +314,9 @@ test('unknown keys make the ring look again once a second, and nonsense never', 
   const { store, looks } = countLooks(d.store);
   const ring = d.createRing({ store });
   const { id } = await ring.activeKey();
-  const madeUp = Buffer.from(
-    `{"alg":"EdDSA","typ":"at+jwt","kid":"${id.split('').toReversed().join('')}"}`,
-  ).toString('base64url');
+  const encode = (text: string) => Buffer.from(text).toString('base64url');
+  const ourForm = `{"alg":"EdDSA","typ":"at+jwt","kid":"${id.split('').toReversed().join('')}"}`;
+  const madeUp = encode(ourForm);
   const before = looks();
   d.clock.advance(2);
   await Promise.all(Array.from({ length: 100 }, () => ring.keyOfHeader(madeUp)));
@@ -223,7 +324,9 @@ test('unknown keys make the ring look again once a second, and nonsense never', 
   await ring.keyOfHeader(madeUp);
   expect(looks() - before).toBe(1);
   d.clock.advance(2);
-  await ring.keyOfHeader('nonsense');
+  for (const nonsense of ['nonsense', encode(` ${ourForm}`), encode(`${ourForm} `)]) {
+    await ring.keyOfHeader(nonsense);
+  }
   expect(looks() - before).toBe(1);
 });
 

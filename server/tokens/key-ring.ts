@@ -151,7 +151,7 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
     });
     // Whether this process or another one put its keys there first: read what is.
     const installed = await load();
-    if (installed.active?.algorithm !== algorithm) {
+    if (activeOf(installed).algorithm !== algorithm) {
       throw new ConfigurationError([
         'LATCHKEY_SIGNING_ALG: another process on this database signs with another algorithm. Give both the same.',
       ]);
@@ -201,9 +201,7 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
 
   return {
     async activeKey() {
-      const { active } = await current(reloadAfterMs);
-      if (!active) throw new Error('No signing key is active.');
-      return active;
+      return activeOf(await current(reloadAfterMs));
     },
 
     async keyOfHeader(protectedHeader) {
@@ -238,10 +236,14 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
       });
       // When another rotation came first, its active key is the answer to both.
       latest = await load();
-      if (!latest.active) throw new Error('No signing key is active.');
-      return latest.active.id;
+      return activeOf(latest).id;
     },
   };
+}
+
+function activeOf({ active }: Ring): RingKey {
+  if (!active) throw new Error('No signing key is active.');
+  return active;
 }
 
 const headerPattern = /^\{"alg":"[A-Za-z0-9]{5}","typ":"at\+jwt","kid":"[A-Za-z0-9_-]{16}"\}$/;
