@@ -4,7 +4,8 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { lowerHashPriority } from './lower-hash-priority.ts';
 import { createPasswordHasher } from './password-hasher.ts';
 
-const linuxOnly = test.skipIf(process.platform !== 'linux'); // Elsewhere threads have no priority of their own.
+/** Elsewhere a thread has no priority of its own. */
+const systems = process.platform === 'linux' ? ['Linux'] : [];
 
 afterEach(() => {
   vi.unstubAllGlobals();
@@ -25,14 +26,14 @@ async function readPriorities() {
   };
 }
 
-linuxOnly('elsewhere than on Linux nothing changes', async () => {
+test.for(systems)('elsewhere than on %s nothing changes', async () => {
   const before = await readPriorities();
   vi.stubGlobal('process', Object.create(process, { platform: { value: 'darwin' } }));
   await lowerHashPriority();
   expect(await readPriorities()).toEqual(before);
 });
 
-linuxOnly('the threads that hash go last, and no others', async () => {
+test.for(systems)('on %s the threads that hash go last, and no others', async () => {
   const before = await readPriorities();
   await lowerHashPriority();
   const after = await readPriorities();

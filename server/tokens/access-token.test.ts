@@ -1,7 +1,12 @@
 import { expect, test } from 'vitest';
 import { LatchkeyError } from '../../shared/latchkey-error.ts';
 import { createTestLatchkey } from '../testing/create-test-latchkey.ts';
-import { createAccessTokens, type AccessClaims } from './access-token.ts';
+import {
+  createAccessTokens,
+  openCompact,
+  type AccessClaims,
+  type AccessTokenOptions,
+} from './access-token.ts';
 import { signingAlgorithms } from './key-ring.ts';
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
@@ -26,7 +31,7 @@ async function createSetup(options: Parameters<typeof createTestLatchkey>[0] = {
     farAhead,
     token,
     /** The same keys, with something else configured. */
-    configured: (other: { issuer?: string; audience?: string; ttlSeconds?: number }) =>
+    configured: (other: Partial<AccessTokenOptions>) =>
       createAccessTokens({
         keyRing,
         runtime,
@@ -231,9 +236,50 @@ test('a token that would not fit into a header is refused, although we signed it
   await using t = await createSetup();
   const padded = (length: number) =>
     t.forge.resign(t.token, { claims: { pad: 'x'.repeat(length) } });
-  expect(await t.reasonFor(await padded(5_000))).toBeNull();
-  expect(await t.reasonFor(await padded(7_000))).toBe('token_invalid');
+  const longest = await padded(5_745);
+  expect(longest).toHaveLength(8_192);
+  expect(await t.reasonFor(longest)).toBeNull();
+  const longer = await padded(5_746);
+  expect(longer).toHaveLength(8_193);
+  expect(await t.reasonFor(longer)).toBe('token_invalid');
 });
+
+test('a token may live for a day', async () => {
+  await using t = await createSetup();
+  const iat = Math.floor(t.clock.now() / 1_000);
+  const token = await t.forge.resign(t.token, { claims: { iat, exp: iat + 86_400 } });
+  expect(await t.reasonFor(token)).toBeNull();
+});
+
+test('a signature is verified once, and again when another key has the header', async () => {
+  await using t = await createSetup();
+  const key = await t.composition.keyRing.activeKey();
+  let verified = 0;
+  const signature = {
+    ...key.signature,
+    verify: (input: string, tag: Buffer) => {
+      verified += 1;
+      return key.signature.verify(input, tag);
+    },
+  };
+  let current = { ...key, signature };
+  const keyRing = { ...t.composition.keyRing, keyOfHeader: async () => current };
+  const accessTokens = t.configured({ keyRing });
+  for (let call = 0; call < 3; call += 1) await accessTokens.verify(t.token);
+  expect(verified).toBe(1);
+  current = { ...key, signature };
+  await accessTokens.verify(t.token);
+  expect(verified).toBe(2);
+});
+
+test.each([' a.YQ.YQ', 'a b.YQ.YQ', 'a.YQ.YQ ', '.YQ.YQ', 'a.YQ', 'a.YQ.YQ.YQ', 'a..YQ', 'a.YQ.'])(
+  '%j has no compact form, whatever signature fits',
+  (token) => {
+    const signature = { sign: () => Buffer.of(), verify: () => true };
+    expect(openCompact('a.YQ.YQ', signature)).toEqual(Buffer.from('a'));
+    expect(openCompact(token, signature)).toBeNull();
+  },
+);
 
 test('a signature has to be ours, and of this very text', async () => {
   await using t = await createSetup();
