@@ -30,7 +30,7 @@ export function createLimiter(rule: LimitRule): Limiter {
 }
 
 function createPlainLimiter({ calls, seconds }: LimitRule): Limiter {
-  const limiter = new RateLimiterMemory({ keyPrefix: '', points: calls, duration: seconds });
+  const limiter = new RateLimiterMemory({ points: calls, duration: seconds });
   return {
     take: (key) => waitFor(limiter.consume(key)),
     async peek(key) {
@@ -48,8 +48,8 @@ function createPlainLimiter({ calls, seconds }: LimitRule): Limiter {
 
 /** Each step is decided by one atomic `consume`, so that parallel calls get no more than one pass. */
 function addPauses(plain: Limiter, { seconds }: LimitRule, factor: number): Limiter {
-  const gate = new RateLimiterMemory({ keyPrefix: '', points: 1, duration: seconds });
-  const passes = new RateLimiterMemory({ keyPrefix: '', points: seconds, duration: seconds });
+  const gate = new RateLimiterMemory({ points: 1, duration: seconds });
+  const passes = new RateLimiterMemory({ points: seconds, duration: seconds });
   return {
     async take(key) {
       if ((await plain.take(key)) === 0) return 0;
@@ -61,8 +61,7 @@ function addPauses(plain: Limiter, { seconds }: LimitRule, factor: number): Limi
     },
     async peek(key) {
       if ((await plain.peek(key)) === 0) return 0;
-      const state = await gate.get(key);
-      return state && state.consumedPoints >= 1 ? state.msBeforeNext : 0;
+      return (await gate.get(key))?.msBeforeNext ?? 0;
     },
     giveBack: (key) => plain.giveBack(key),
     async forget(key) {
