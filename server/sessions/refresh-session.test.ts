@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createTestLatchkey } from '../testing/create-test-latchkey.ts';
+import { createTestLatchkey, testPassword } from '../testing/create-test-latchkey.ts';
 import { refreshSession } from './refresh-session.ts';
 import { revokeSessions } from './revoke-sessions.ts';
 
@@ -69,6 +69,7 @@ test('a reuse ends the session, is written down once, and answers as ended from 
   const [event, ...more] = await t.eventsOf('session.refresh_reused');
   expect(more).toEqual([]);
   expect(event).toMatchObject({ actorId: null, userId: t.user.id, ...origin });
+  expect(event?.sessionId).toBe(await t.accounts.accessTokens.findSessionId(t.accessToken));
 });
 
 test('the token before the last is a reuse, even within the grace', async () => {
@@ -148,4 +149,64 @@ test('the new access token has the role that the user has now', async () => {
     role: 'admin',
     version: 1,
   });
+});
+
+test('where the application’s own claims fail nothing is spent', async () => {
+  let isDown = false;
+  const claims = () => {
+    if (isDown) throw new Error('down');
+    return {};
+  };
+  await using t = await createSetup({ refreshGraceSeconds: 0, claims });
+  isDown = true;
+  await expect(t.refresh(t.refreshToken)).rejects.toThrow('down');
+  isDown = false;
+  await expect(t.refresh(t.refreshToken)).resolves.toMatchObject({ expiresIn: 900 });
+});
+
+test('the application is asked for its claims once, and again for a role that changed meanwhile', async () => {
+  const asked: string[] = [];
+  await using t = await createSetup({
+    claims: ({ role }) => {
+      asked.push(role);
+      return { may: role };
+    },
+  });
+  asked.length = 0;
+  const { refreshToken } = await t.refresh(t.refreshToken);
+  expect(asked).toEqual(['user']);
+  const { admin } = await t.callerAs({ role: 'admin' });
+  const store: typeof t.accounts.store = {
+    ...t.accounts.store,
+    rotateSession: async (command) => {
+      await admin.setRole({ userId: t.user.id, role: 'admin' });
+      return t.accounts.store.rotateSession(command);
+    },
+  };
+  const { accessToken } = await refreshSession({ ...t.accounts, store }, refreshToken, origin);
+  expect(await t.accounts.accessTokens.verify(accessToken)).toMatchObject({
+    role: 'admin',
+    custom: { may: 'admin' },
+  });
+});
+
+test('a session that is pruned meanwhile is not a session of ours any more', async () => {
+  await using t = await createSetup();
+  const store: typeof t.accounts.store = {
+    ...t.accounts.store,
+    rotateSession: async (command) => {
+      await t.accounts.store.pruneSessions({ before: Number.MAX_SAFE_INTEGER, limit: 100 });
+      return t.accounts.store.rotateSession(command);
+    },
+  };
+  await expect(
+    refreshSession({ ...t.accounts, store }, t.refreshToken, origin),
+  ).rejects.toMatchObject({ reason: 'token_invalid' });
+});
+
+test('the session of a deleted user has ended', async () => {
+  await using t = await createSetup();
+  const ada = await t.callerAs({ email: t.user.email });
+  await ada.user.delete({ password: testPassword });
+  await expect(t.refresh(t.refreshToken)).rejects.toMatchObject({ reason: 'session_revoked' });
 });
