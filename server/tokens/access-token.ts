@@ -127,7 +127,6 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
       const { own, expiresAt } = await readIssued(token);
       // "On or after" the expiry it must not be accepted (RFC 7519 §4.1.4).
       if (runtime.now() >= expiresAt * 1_000) {
-        verified.delete(token);
         throw new LatchkeyError('token_expired');
       }
       return own;
