@@ -1,3 +1,4 @@
+import * as os from 'node:os';
 import * as bcrypt from '@node-rs/bcrypt';
 import fc from 'fast-check';
 import { beforeEach, expect, test, vi } from 'vitest';
@@ -5,6 +6,7 @@ import { createPasswordHasher, isImportableHash } from './password-hasher.ts';
 
 // The real bcrypt, with its calls counted.
 vi.mock('@node-rs/bcrypt', { spy: true });
+vi.mock('node:os', { spy: true });
 
 const cost = 6;
 const pepper = Buffer.alloc(32, 7);
@@ -139,6 +141,10 @@ test.each([4, 5, cost])('a stored hash of cost %i costs one of this cost', async
   }
 });
 
+test.each(unreadable)('%j is outdated', (stored) => {
+  expect(hasher.isOutdated(stored)).toBe(true);
+});
+
 test('a peppered hash is not to be imported: only this server could have made it', async () => {
   expect(isImportableHash(await hasher.hash(password))).toBe(false);
 });
@@ -163,6 +169,36 @@ test('more than can wait is refused at once, and what waits is answered', async 
     reason: { name: 'LatchkeyError', reason: 'overloaded', retryAfterSeconds: 2 },
   });
   expect(await busy.verify(password, null)).toBe(false);
+});
+
+test('no more than can wait is let in, and none when there is no room', async () => {
+  const busy = createPasswordHasher({ cost: 4, pepper, concurrency: 1 });
+  const calls = Array.from({ length: 16 }, () => busy.hash(password));
+  expect(() => busy.assertRoom()).not.toThrow();
+  calls.push(busy.hash(password));
+  expect(() => busy.assertRoom()).toThrow('overloaded');
+  await Promise.all(calls);
+  expect(() => busy.assertRoom()).not.toThrow();
+});
+
+test.each([
+  [1, 1],
+  [2, 1],
+  [8, 7],
+])('of %i processors %i hash', async (processors, hashing) => {
+  vi.mocked(os.availableParallelism).mockReturnValueOnce(processors);
+  const busy = createPasswordHasher({ cost: 4, pepper });
+  const calls = Array.from({ length: 200 }, () => busy.verify(password, null));
+  const outcomes = await Promise.allSettled(calls);
+  const done = outcomes.filter(({ status }) => status === 'fulfilled');
+  // Each has one under way and sixteen that wait.
+  expect(done).toHaveLength(hashing * 17);
+});
+
+test('what an earlier release hashed verifies', async () => {
+  const hash = 'p1:$2b$04$hqs/TPODxUMlaoNtuKX7cu4C3vopgLCjvk3fElMGtYwk0bLZIRwoi';
+  expect(await hasher.verify(password, hash)).toBe(true);
+  expect(await hasher.verify('wrong', hash)).toBe(false);
 });
 
 test('a hash that fails makes room for the next one', async () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { LatchkeyError } from '../../shared/latchkey-error.ts';
+import { createTestLatchkey } from '../testing/create-test-latchkey.ts';
 import { createPasswordPolicy } from './password-policy.ts';
 
 const policy = createPasswordPolicy(12);
@@ -23,6 +24,11 @@ test.each([
   '7391846205513x',
   '7391846205513 love',
   '4821-9937-2204-0164',
+  'xkjh-29fs-qpwz-9'.repeat(16),
+  // Five different characters.
+  'abcdeabcdeab',
+  // A common word, and eight characters that are not common by themselves.
+  'password4821-993',
   '     a b c d e f g',
   'пароль из трёх слов',
   '密碼不要太容易被猜到才行',
@@ -37,7 +43,7 @@ test.each([
   ['too_short', 'xkjh-29fs-q'],
   // Eleven characters, though twice as many code units.
   ['too_short', '🦊🐢🦉🐙🦋🐝🦔🐊🦈🐎🦜'],
-  ['too_long', 'xkjh-29fs-qp'.repeat(22)],
+  ['too_long', `${'xkjh-29fs-qpwz-9'.repeat(16)}x`],
   ['common', 'qwerty123456'],
   ['common', 'QWERTY123456'],
   ['common', '123456789012'],
@@ -46,6 +52,8 @@ test.each([
   ['common', '2026-iloveyou'],
   ['common', 'password12345678'],
   ['common', '00000000password'],
+  ['common', 'pa55word2026!!'],
+  ['common', 'abcdabcdabcd'],
   ['common', 'aaaaaaaaaaaa'],
   ['common', '121212121212'],
   ['common', 'AaAaAaBbBbBb'],
@@ -62,6 +70,7 @@ test.each([
   'hogskolan!!1',
   'kovalevskayakovalevskaya',
   'sofya kovalevskaya 99',
+  'xkjh29fkovalevskaya',
   'kovalevskaya12345678',
   // What is left are four characters, though eight code units.
   'kovalevskaya🦊🐢🦉🐙',
@@ -77,6 +86,14 @@ test('a word of the account may stand in a password that is long enough without 
   expect(brokenRule('kovalevskaya met weierstrass', own)).toBeNull();
 });
 
+test('a word of the account counts from four letters on, wherever it is written', () => {
+  for (const words of ['Bose', 'S N Bose', 'sn@bose', 'bose.sn', 'sn_bose', 'sn-bose']) {
+    expect(brokenRule('bose1924BOSEq', [words])).toBe('personal');
+  }
+  expect(brokenRule('bose1924boseqwz', ['Bose', 'bos'])).toBe('personal');
+  expect(brokenRule('xkjh29fsbose', ['bose'])).toBeNull();
+});
+
 test('short words and missing ones are nobody’s', () => {
   expect(brokenRule('xkjhlee29flee', ['Ann Lee', 'lee'])).toBeNull();
   expect(brokenRule('correct horse battery', [null, undefined, '', '   '])).toBeNull();
@@ -85,6 +102,18 @@ test('short words and missing ones are nobody’s', () => {
 test('the minimum is the configured one', () => {
   expect(() => createPasswordPolicy(8).assertStrong('xkjh-29f', [])).not.toThrow();
   expect(() => createPasswordPolicy(64).assertStrong('x'.repeat(63), [])).toThrow('weak_password');
+});
+
+test('the minimum may be 8 to 64, and is 12 if nothing is said', async () => {
+  for (const minPasswordLength of [7, 65]) {
+    await expect(createTestLatchkey({ minPasswordLength })).rejects.toThrow('8 to 64 characters');
+  }
+  for (const minPasswordLength of [8, 64]) {
+    await using t = await createTestLatchkey({ minPasswordLength });
+    expect(t.composition.settings).toMatchObject({ minPasswordLength });
+  }
+  await using t = await createTestLatchkey();
+  expect(t.composition.settings).toMatchObject({ minPasswordLength: 12 });
 });
 
 test('sixteen random letters and digits are strong enough, whatever they are', () => {

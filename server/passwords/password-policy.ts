@@ -67,7 +67,8 @@ function stripEnds(folded: string): string {
 
 function withoutWords(folded: string, ownWords: readonly (string | null | undefined)[]): string {
   return ownWords
-    .flatMap((word) => [word ?? '', ...(word ?? '').split(/[\s@._-]+/)])
+    .filter((word) => typeof word === 'string')
+    .flatMap((word) => [word, ...word.split(/[\s@._-]/)])
     .map((word) => word.toLowerCase())
     .filter((word) => word.length >= minWordLength)
     .toSorted((a, b) => b.length - a.length)
