@@ -27,7 +27,7 @@ export async function assertOneSession(
     const sessionId = token === null ? undefined : refreshTokens.parse(token)?.sessionId;
     if (sessionId !== undefined) named.add(sessionId);
   }
-  if (named.size > 0 && accessToken !== null) {
+  if (accessToken !== null) {
     const sessionId = await accessTokens.findSessionId(accessToken);
     if (sessionId !== null) named.add(sessionId);
   }
