@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { createTestLatchkey } from '../testing/create-test-latchkey.ts';
+import type { SessionRecord, UserRecord } from '../../shared/records.ts';
+import { createTestLatchkey, testPassword } from '../testing/create-test-latchkey.ts';
 import { authenticate } from './authenticate.ts';
 import { revokeSessions } from './revoke-sessions.ts';
 
@@ -65,10 +66,18 @@ test.each<[string, string, (t: Kit, userId: string) => Promise<unknown> | void]>
       await admin.setRole({ userId, role: 'user' });
     },
   ],
+  [
+    'belongs to a user who was deleted',
+    'session_revoked',
+    async (t) => {
+      const ada = await t.callerAs({ email: 'ada@test.example' });
+      await ada.user.delete({ password: testPassword });
+    },
+  ],
   ['has expired with its token', 'token_expired', (t) => t.clock.advance(900)],
 ])('a token whose session %s is refused with %s', async (_, reason, end) => {
   await using t = await createKit();
-  const { accessToken, user } = await t.signInAs();
+  const { accessToken, user } = await t.signInAs({ email: 'ada@test.example' });
   await principalOf(t, accessToken);
   await end(t, user.id);
   await expect(principalOf(t, accessToken)).rejects.toMatchObject({ reason });
@@ -86,6 +95,30 @@ test.each([
   await authenticate(t.composition.accounts, longer);
   t.clock.advance(1);
   await expect(authenticate(t.composition.accounts, longer)).rejects.toMatchObject({
+    reason: 'session_revoked',
+  });
+});
+
+test.each<
+  [string, (now: number) => { user?: Partial<UserRecord>; session?: Partial<SessionRecord> }]
+>([
+  ['is disabled', () => ({ user: { status: 'disabled' } })],
+  ['has a session that has ended', (now) => ({ session: { revokedAt: now } })],
+  ['has a session past its absolute lifetime', (now) => ({ session: { expiresAt: now } })],
+  ['has a session past its idle lifetime', (now) => ({ session: { idleExpiresAt: now } })],
+])('whoever %s is refused, whatever else is true', async (_, change) => {
+  await using t = await createKit();
+  const { accessToken } = await t.signInAs();
+  const { accounts } = t.composition;
+  const store: typeof accounts.store = {
+    ...accounts.store,
+    findSession: async (id) => {
+      const { session, user } = (await accounts.store.findSession(id))!;
+      const changed = change(t.clock.now());
+      return { session: { ...session, ...changed.session }, user: { ...user!, ...changed.user } };
+    },
+  };
+  await expect(authenticate({ ...accounts, store }, accessToken)).rejects.toMatchObject({
     reason: 'session_revoked',
   });
 });

@@ -63,6 +63,33 @@ test('what this server did not make ends nothing', async () => {
   expect(await t.events()).toEqual([]);
 });
 
+test('what names no session asks the store to end nothing', async () => {
+  await using t = await createSetup();
+  const store: typeof t.accounts.store = {
+    ...t.accounts.store,
+    revokeSessions: () => Promise.reject(new Error('asked')),
+  };
+  for (const refreshToken of [null, 'made up', 'A'.repeat(72)]) {
+    const credentials = { ...nothing, refreshToken };
+    expect(await endSession({ ...t.accounts, store }, credentials, stranger)).toBe(false);
+  }
+});
+
+test.each(['session', 'user'])('a session ends even when its %s was not found', async (what) => {
+  await using t = await createSetup();
+  const store: typeof t.accounts.store = {
+    ...t.accounts.store,
+    findSession: async (id) => {
+      const found = await t.accounts.store.findSession(id);
+      return what === 'user' && found ? { ...found, user: null } : null;
+    },
+  };
+  const credentials = { ...nothing, accessToken: t.accessToken };
+  expect(await endSession({ ...t.accounts, store }, credentials, stranger)).toBe(true);
+  expect(await t.isLive()).toBe(false);
+  expect(await t.events()).toMatchObject([{ actorId: null, userId: null }]);
+});
+
 test('a made-up refresh token is not made up for by an access token', async () => {
   await using t = await createSetup();
   const credentials = { refreshToken: 'made up', accessToken: t.accessToken };

@@ -173,8 +173,11 @@ test('the application is asked for its claims once, and again for a role that ch
     },
   });
   asked.length = 0;
-  const { refreshToken } = await t.refresh(t.refreshToken);
+  const { refreshToken, ...first } = await t.refresh(t.refreshToken);
   expect(asked).toEqual(['user']);
+  expect(await t.accounts.accessTokens.verify(first.accessToken)).toMatchObject({
+    custom: { may: 'user' },
+  });
   const { admin } = await t.callerAs({ role: 'admin' });
   const store: typeof t.accounts.store = {
     ...t.accounts.store,
