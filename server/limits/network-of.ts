@@ -18,9 +18,9 @@ export function networkOf(ip: string | null): string {
 }
 
 function groupsOf(canonicalIpv6: string): string[] {
-  const [head = '', tail] = canonicalIpv6.split('::');
-  const before = head === '' ? [] : head.split(':');
-  const after = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros = tail === undefined ? 0 : 8 - before.length - after.length;
-  return [...before, ...Array.from({ length: zeros }, () => '0'), ...after];
+  const [before = [], after = []] = canonicalIpv6
+    .split('::')
+    .map((part) => part.split(':').filter((group) => group !== ''));
+  const zeros = Array.from({ length: 8 - before.length - after.length }, () => '0');
+  return [...before, ...zeros, ...after];
 }
