@@ -106,6 +106,17 @@ test('a refusal waits for every budget that is used up, so that the next try suc
   });
 });
 
+test('a refusal waits for a budget whose last call was just taken', async () => {
+  const limits = createLimits();
+  const other = budget({ known: 'u' }, 'signInFromStrangers');
+  await admitted(limits, defaultLimits.signInFromStrangers.calls, other);
+  await admitted(limits, 100);
+  const waiting = limits.consume([...budget(), ...other]);
+  await expect(waiting).rejects.toMatchObject({
+    retryAfterSeconds: defaultLimits.signInFromStrangers.seconds,
+  });
+});
+
 test('a refusal does not wait for a budget that has one call left', async () => {
   const limits = createLimits();
   const other = budget({ known: 'u' }, 'signInFromStrangers');
@@ -181,6 +192,16 @@ test('a refusal by another budget waits for the pause as well, and for no pause 
   await admitted(limits, 600, refusing);
   await expect(limits.consume(both)).rejects.toMatchObject({ retryAfterSeconds: 60 });
   expect(await admitted(limits, 100, patient)).toBe(5);
+});
+
+test('a refusal by another budget waits for no pause that has not begun', async () => {
+  const limits = createLimits();
+  const refusing = budget({ known: 'u' }, 'refreshPerAddress');
+  await admitted(limits, 600, refusing);
+  await admitted(limits, 5, patient);
+  await expect(limits.consume([...refusing, ...patient])).rejects.toMatchObject({
+    retryAfterSeconds: 60,
+  });
 });
 
 test('a try that takes patience can be given back, and forgotten', async () => {
