@@ -123,6 +123,11 @@ test.each(unreadable)('nothing matches %j, at the price of one hash', async (sto
   expect(isImportableHash(stored)).toBe(false);
 });
 
+test('the dearest hash to be imported has cost 15', () => {
+  expect(isImportableHash(`$2b$15$${'.'.repeat(53)}`)).toBe(true);
+  expect(isImportableHash(`$2b$16$${'.'.repeat(53)}`)).toBe(false);
+});
+
 test('an account that does not exist costs one hash', async () => {
   expect(await hasher.verify(password, null)).toBe(false);
   expect(roundsSpent()).toBe(2 ** cost);
