@@ -9,8 +9,8 @@ const pepperedPrefix = 'p1:';
 const bcryptForm = /^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/;
 /** A stored hash may not make the server work longer than this, whoever wrote it. */
 const maxStoredCost = 15;
-/** A hash that nothing matches, to spend the same time on. */
-const unmatchedDigest = 'LatchkeyNeverMatchesu'.padEnd(22, '.') + '.'.repeat(31);
+/** A salt and a digest that nothing matches, to spend the same time on. */
+const unmatchedDigest = '.'.repeat(53);
 /** How many may wait for each hash under way: about five seconds of waiting at cost 12. */
 const waitingPerHash = 16;
 const retryAfterSeconds = 2;
