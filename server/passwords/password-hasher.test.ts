@@ -179,11 +179,11 @@ test('more than can wait is refused at once, and what waits is answered', async 
 test('no more than can wait is let in, and none when there is no room', async () => {
   const busy = createPasswordHasher({ cost: 4, pepper, concurrency: 1 });
   const calls = Array.from({ length: 16 }, () => busy.hash(password));
-  expect(() => busy.assertRoom()).not.toThrow();
+  expect(busy.findShortage()).toBeNull();
   calls.push(busy.hash(password));
-  expect(() => busy.assertRoom()).toThrow('overloaded');
+  expect(busy.findShortage()).toMatchObject({ reason: 'overloaded', retryAfterSeconds: 2 });
   await Promise.all(calls);
-  expect(() => busy.assertRoom()).not.toThrow();
+  expect(busy.findShortage()).toBeNull();
 });
 
 test.each([
