@@ -25,16 +25,16 @@ export interface Signature {
 
 export function createSignature(algorithm: SigningAlgorithm, privateJwk: JWK): Signature {
   if (algorithm === 'HS256') return createHmacSignature(privateJwk);
+  // JWS wants r ‖ s of ECDSA and not ASN.1 (RFC 7518 §3.4); the other algorithms have one encoding.
+  const withEncoding = (key: KeyObject) => ({ key, dsaEncoding: 'ieee-p1363' }) as const;
   const privateKey = createPrivateKey({ key: privateJwk, format: 'jwk' });
-  const publicKey = createPublicKey(privateKey);
-  // Ed25519 hashes by itself; JWS wants r ‖ s of ECDSA and not ASN.1 (RFC 7518 §3.4).
+  const signingKey = withEncoding(privateKey);
+  const verifyingKey = withEncoding(createPublicKey(privateKey));
+  // Ed25519 hashes by itself.
   const digest = algorithm === 'EdDSA' ? null : 'sha256';
-  const withEncoding = (key: KeyObject) =>
-    algorithm === 'ES256' ? ({ key, dsaEncoding: 'ieee-p1363' } as const) : key;
   return {
-    sign: (input) => sign(digest, Buffer.from(input), withEncoding(privateKey)),
-    verify: (input, signature) =>
-      verify(digest, Buffer.from(input), withEncoding(publicKey), signature),
+    sign: (input) => sign(digest, Buffer.from(input), signingKey),
+    verify: (input, signature) => verify(digest, Buffer.from(input), verifyingKey, signature),
   };
 }
 
