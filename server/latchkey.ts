@@ -171,7 +171,10 @@ export async function compose<
         cost: settings.bcryptCost,
         pepper: deriveKey(secret, 'pepper'),
       }),
-      policy: createPasswordPolicy(settings.minPasswordLength),
+      policy: createPasswordPolicy(settings.minPasswordLength, [
+        ...settings.passwordWords,
+        new URL(settings.url).hostname,
+      ]),
       limits: settings.rateLimits ? createMemoryLimits(settings.limits, runtime) : createNoLimits(),
     };
     const stopPruning = runtime.every(pruneEveryMs, () => {
