@@ -241,11 +241,15 @@ test('R-15 nothing lives on after disable, revokeAll, delete or a new password b
   }
   for (const _ of range(10)) {
     const person = await register(api);
+    const elsewhere = await signIn(person);
     const input = { currentPassword: goodPassword, newPassword: `${goodPassword} anew` };
-    const [changed, ...refreshed] = await Promise.all([
+    const [changed, beside, ...refreshed] = await Promise.all([
       api.mutate('user.changePassword', { token: person.accessToken, input }),
+      refresh(api, elsewhere.refreshToken),
       ...range(4).map(() => refresh(api, person.refreshToken)),
     ]);
+    const other = beside.status === 200 ? signedInOf(beside) : elsewhere;
+    expect(await whatWorks(api, other)).toEqual(dead);
     for (const answer of refreshed) {
       if (answer.status !== 200) continue;
       const { refreshToken } = signedInOf(answer);
