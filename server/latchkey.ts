@@ -14,6 +14,7 @@ import {
 import { strangerFrom, type AccountParts } from './accounts/account-parts.ts';
 import { createAccount } from './accounts/create-account.ts';
 import { createAuditChain, type AuditChain } from './audit/audit-chain.ts';
+import { createRefusalLog, type RefusalLog } from './audit/refusal-log.ts';
 import { ConfigurationError } from './config/configuration-error.ts';
 import { deriveKey, loadSecret } from './config/secret.ts';
 import {
@@ -90,6 +91,7 @@ export interface Composition<Role extends string = BuiltInRole> {
   readonly accounts: AccountParts;
   readonly keyRing: KeyRing;
   readonly auditChain: AuditChain;
+  readonly refusals: RefusalLog;
   readonly roles: readonly Role[];
   readonly schemas: RoleSchemas<Role>;
   /** What did not exist before. */
@@ -169,7 +171,10 @@ export async function compose<
         cost: settings.bcryptCost,
         pepper: deriveKey(secret, 'pepper'),
       }),
-      policy: createPasswordPolicy(settings.minPasswordLength),
+      policy: createPasswordPolicy(settings.minPasswordLength, [
+        ...settings.passwordWords,
+        new URL(settings.url).hostname,
+      ]),
       limits: settings.rateLimits ? createMemoryLimits(settings.limits, runtime) : createNoLimits(),
     };
     const stopPruning = runtime.every(pruneEveryMs, () => {
@@ -177,6 +182,7 @@ export async function compose<
         logger.warn(describeError(error), 'pruning failed');
       });
     });
+    const refusals = createRefusalLog(runtime, (event) => store.recordAuditEvent(event));
     return {
       settings,
       runtime,
@@ -184,6 +190,7 @@ export async function compose<
       accounts,
       keyRing,
       auditChain,
+      refusals,
       roles,
       schemas: createRoleSchemas(roles),
       created: {
@@ -193,6 +200,7 @@ export async function compose<
       },
       async close() {
         stopPruning();
+        await refusals.close();
         await store.close();
       },
     };
@@ -316,6 +324,7 @@ export function assemble<
   const procedures = createProcedures<Role, Permission, Claims>({
     ...accounts,
     logger,
+    refusals: composition.refusals,
     // The names are those that `Role` and `Permission` were made from.
     permissionsOf: rolePermissions as Readonly<Record<Role, readonly Permission[]>>,
   });

@@ -1,9 +1,9 @@
 import { LatchkeyError } from '../../shared/latchkey-error.ts';
-import type { Origin, SessionRecord, UserRecord } from '../../shared/records.ts';
+import type { SessionRecord, UserRecord } from '../../shared/records.ts';
 import type { LoginInput } from '../../shared/schemas.ts';
 import { createAuditEvent } from '../audit/audit-event.ts';
 import { createSession, issueTokens, type SignedIn } from '../sessions/start-session.ts';
-import { strangerFrom, type AccountParts } from './account-parts.ts';
+import { strangerFrom, type AccountParts, type Visitor } from './account-parts.ts';
 import { verifyPassword, type VerifiedCredential } from './verify-password.ts';
 
 /** As much of a password as bcrypt itself reads. */
@@ -17,14 +17,14 @@ const bcryptBytes = 72;
 export async function login(
   parts: AccountParts,
   input: LoginInput,
-  origin: Origin,
+  visitor: Visitor,
 ): Promise<SignedIn> {
-  let verified = await verify(parts, input, origin);
-  let signedIn = await start(parts, verified, origin);
+  let verified = await verify(parts, input, visitor);
+  let signedIn = await start(parts, verified, visitor);
   if (!signedIn && parts.hasher.isOutdated(verified.passwordHash)) {
     // A sign-in beside this one may have brought the hash up to date meanwhile.
-    verified = await verify(parts, input, origin);
-    signedIn = await start(parts, verified, origin);
+    verified = await verify(parts, input, visitor);
+    signedIn = await start(parts, verified, visitor);
   }
   // Disabled, deleted or given another password while the hash was computed.
   if (!signedIn) throw new LatchkeyError('invalid_credentials');
@@ -35,13 +35,13 @@ export async function login(
 async function verify(
   parts: AccountParts,
   input: LoginInput,
-  origin: Origin,
+  visitor: Visitor,
 ): Promise<VerifiedCredential> {
   return verifyPassword(parts, {
     accountKey: 'email' in input ? input.email : input.username,
     credential: await parts.store.findCredential(input),
     password: input.password,
-    origin,
+    origin: visitor,
     failure: 'sign_in.failed',
   });
 }
@@ -50,15 +50,16 @@ async function verify(
 async function start(
   parts: AccountParts,
   { user: { id }, passwordHash }: VerifiedCredential,
-  origin: Origin,
+  visitor: Visitor,
 ): Promise<{ readonly session: SessionRecord; readonly user: UserRecord } | null> {
-  const session = createSession(parts, id, origin);
+  const session = createSession(parts, id, visitor);
   const user = await parts.store.startSession({
     session,
     passwordHash,
     maxSessions: parts.sessionSettings.maxPerUser,
+    replaced: visitor.replaced,
     event: createAuditEvent(parts.runtime, 'sign_in.succeeded', {
-      actor: { ...strangerFrom(origin), userId: id, sessionId: session.id },
+      actor: { ...strangerFrom(visitor), userId: id, sessionId: session.id },
     }),
   });
   return user && { session, user };

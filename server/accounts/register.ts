@@ -1,12 +1,12 @@
 import { LatchkeyError } from '../../shared/latchkey-error.ts';
-import type { Origin, UserRecord } from '../../shared/records.ts';
+import type { UserRecord } from '../../shared/records.ts';
 import type { RegisterInput } from '../../shared/schemas.ts';
 import { createAuditEvent } from '../audit/audit-event.ts';
 import { networkOf } from '../limits/network-of.ts';
 import type { Runtime } from '../runtime.ts';
 import { createSession, issueTokens, type SignedIn } from '../sessions/start-session.ts';
 import type { CreateUserOutcome } from '../store/store.ts';
-import { strangerFrom, type AccountParts } from './account-parts.ts';
+import { strangerFrom, type AccountParts, type Visitor } from './account-parts.ts';
 
 /**
  * Makes an account and signs it in.
@@ -16,23 +16,24 @@ import { strangerFrom, type AccountParts } from './account-parts.ts';
 export async function register(
   parts: AccountParts,
   input: RegisterInput,
-  origin: Origin,
+  visitor: Visitor,
 ): Promise<SignedIn> {
   const { store, hasher, policy, limits, runtime } = parts;
   await limits.consume([
-    { limit: 'registerPerAddress', key: { chosen: networkOf(origin.ip) } },
+    { limit: 'registerPerAddress', key: { chosen: networkOf(visitor.ip) } },
     { limit: 'registerOverall', key: 'everybody' },
   ]);
   policy.assertStrong(input.password, [input.email, input.username, input.name]);
   const passwordHash = await hasher.hash(input.password);
   const user = createUserRecord(runtime, { ...input, role: 'user' });
-  const session = createSession(parts, user.id, origin);
+  const session = createSession(parts, user.id, visitor);
   const outcome = await store.createUser({
     user,
     passwordHash,
     session,
+    replaced: visitor.replaced,
     event: createAuditEvent(runtime, 'user.registered', {
-      actor: strangerFrom(origin),
+      actor: strangerFrom(visitor),
       userId: user.id,
       sessionId: session.id,
     }),

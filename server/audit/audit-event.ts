@@ -17,6 +17,10 @@ export const auditEventTypes = [
   'session.ended',
   'session.revoked',
   'session.refresh_reused',
+  'access.refused',
+  'limit.reached',
+  'token.refused',
+  'input.refused',
   'keys.created',
   'keys.rotated',
 ] as const;

@@ -102,6 +102,7 @@ export function readEnvironment(variables: Variables): Environment {
         refreshGraceSeconds: number('LATCHKEY_REFRESH_GRACE'),
         bcryptCost: number('LATCHKEY_BCRYPT_COST'),
         minPasswordLength: number('LATCHKEY_PASSWORD_MIN_LENGTH'),
+        passwordWords: list('LATCHKEY_PASSWORD_WORDS'),
         maxSessionsPerUser: number('LATCHKEY_MAX_SESSIONS'),
         auditRetentionDays: number('LATCHKEY_AUDIT_RETENTION_DAYS'),
         trustedProxies: list('LATCHKEY_TRUSTED_PROXIES'),

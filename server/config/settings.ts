@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defaultLimits, type LimitName } from '../limits/limits.ts';
-import { minPasswordLengthBounds } from '../passwords/password-policy.ts';
+import { minPasswordLengthBounds, minWordLength } from '../passwords/password-policy.ts';
 import { maxAccessTtlSeconds, minAccessTtlSeconds } from '../tokens/access-token.ts';
 import { signingAlgorithms } from '../tokens/key-ring.ts';
 import { ConfigurationError } from './configuration-error.ts';
@@ -96,6 +96,11 @@ const table = {
       .max(minPasswordLengthBounds.most)
       .default(minPasswordLengthBounds.byDefault),
   },
+  passwordWords: {
+    env: 'LATCHKEY_PASSWORD_WORDS',
+    wanted: `at most 1000 words of ${minWordLength} to 64 characters, such as acme,roadrunner`,
+    schema: z.array(z.string().min(minWordLength).max(64)).max(1_000).default([]),
+  },
   maxSessionsPerUser: {
     env: 'LATCHKEY_MAX_SESSIONS',
     wanted: '1 to 1000 sessions for each user',
@@ -150,6 +155,7 @@ const schema = z.strictObject({
   refreshGraceSeconds: table.refreshGraceSeconds.schema,
   bcryptCost: table.bcryptCost.schema,
   minPasswordLength: table.minPasswordLength.schema,
+  passwordWords: table.passwordWords.schema,
   maxSessionsPerUser: table.maxSessionsPerUser.schema,
   auditRetentionDays: table.auditRetentionDays.schema,
   trustedProxies: table.trustedProxies.schema,

@@ -8,9 +8,13 @@ const policy = createPasswordPolicy(12);
 const own = ['sofya.kovalevskaya@hogskolan.example', 'algebraist', 'Sofya Kovalevskaya'];
 
 /** The rule that a password breaks, or `null`. */
-function brokenRule(password: string, ownWords: readonly (string | null | undefined)[] = []) {
+function brokenRule(
+  password: string,
+  ownWords: readonly (string | null | undefined)[] = [],
+  by = policy,
+) {
   try {
-    policy.assertStrong(password, ownWords);
+    by.assertStrong(password, ownWords);
     return null;
   } catch (error) {
     if (error instanceof LatchkeyError && error.reason === 'weak_password') return error.detail;
@@ -92,6 +96,25 @@ test('a word of the account counts from four letters on, wherever it is written'
   }
   expect(brokenRule('bose1924boseqwz', ['Bose', 'bos'])).toBe('personal');
   expect(brokenRule('xkjh29fsbose', ['bose'])).toBeNull();
+});
+
+test.each([
+  'zephyrium-1850',
+  'ACME2026!acme',
+  'acmezephyrium',
+  '2026@rösti-Haus',
+  'login.acme.example',
+  // Neither word alone leaves too little.
+  'algebraist-acmecorp',
+])('%j is made of what anybody thinks of in this place', (password) => {
+  const words = ['Acme', 'zephyrium', 'rösti haus', 'login.acme.example'];
+  const placed = createPasswordPolicy(
+    12,
+    words.map((word) => word.normalize('NFD')),
+  );
+  expect(brokenRule(password)).toBeNull();
+  expect(brokenRule(password, own, placed)).toBe('common');
+  expect(brokenRule(`${password} and weierstrass`, own, placed)).toBeNull();
 });
 
 test('short words and missing ones are nobody’s', () => {

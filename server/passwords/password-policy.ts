@@ -4,10 +4,10 @@ import type { PasswordRule } from '../../shared/reasons.ts';
 
 /** At most this many characters, so that normalising and hashing stay cheap. */
 const maxLength = 256;
-/** What must be left of a password without a common word, or without the account's own. */
+/** What must be left of a password without a common word, or without those of account and place. */
 const minUnrelatedLength = 8;
 /** Shorter words stand in too many good passwords by chance. */
-const minWordLength = 4;
+export const minWordLength = 4;
 const minDistinctCharacters = 5;
 
 /** Bounds of the configurable minimum (NIST SP 800-63B-4 §3.1.1.2). */
@@ -21,8 +21,16 @@ export interface PasswordPolicy {
   assertStrong(password: string, ownWords: readonly (string | null | undefined)[]): void;
 }
 
-/** Length in code points, a list of common passwords, and the account's own words; no other rules. */
-export function createPasswordPolicy(minLength: number): PasswordPolicy {
+/**
+ * Length in code points, a list of common passwords, the words of the place and of the
+ * account; no other rules.
+ *
+ * @param placeWords what everybody here would think of: names of the organisation, of products, of the host
+ */
+export function createPasswordPolicy(
+  minLength: number,
+  placeWords: readonly string[] = [],
+): PasswordPolicy {
   const common = new Set(dictionary['passwords-common']);
 
   function findBrokenRule(
@@ -36,7 +44,8 @@ export function createPasswordPolicy(minLength: number): PasswordPolicy {
     const word = stripEnds(folded);
     if (isCommon(folded)) return 'common';
     if (common.has(word) && isLittle(folded.replace(word, ''))) return 'common';
-    return isLittle(withoutWords(folded, ownWords)) ? 'personal' : null;
+    if (isLittle(withoutWords(folded, ownWords))) return 'personal';
+    return isLittle(withoutWords(folded, [...ownWords, ...placeWords])) ? 'common' : null;
   }
 
   function isCommon(folded: string): boolean {
@@ -69,7 +78,7 @@ function withoutWords(folded: string, ownWords: readonly (string | null | undefi
   return ownWords
     .filter((word) => typeof word === 'string')
     .flatMap((word) => [word, ...word.split(/[\s@._-]/)])
-    .map((word) => word.toLowerCase())
+    .map((word) => word.normalize('NFC').toLowerCase())
     .filter((word) => word.length >= minWordLength)
     .toSorted((a, b) => b.length - a.length)
     .reduce((rest, word) => rest.replaceAll(word, ''), folded);

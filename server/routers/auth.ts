@@ -6,12 +6,13 @@ import {
   registerInput,
   revokedOutput,
 } from '../../shared/schemas.ts';
-import { strangerFrom } from '../accounts/account-parts.ts';
+import { strangerFrom, type Visitor } from '../accounts/account-parts.ts';
 import { login } from '../accounts/login.ts';
 import { register } from '../accounts/register.ts';
 import { networkOf } from '../limits/network-of.ts';
-import { assertOneSession, endSession } from '../sessions/end-session.ts';
+import { assertOneSession, endSession, findReplaced } from '../sessions/end-session.ts';
 import { refreshSession } from '../sessions/refresh-session.ts';
+import type { CallContext } from '../trpc/context.ts';
 import { answerSignedIn, assertCredentialCall, credentialsOf } from '../trpc/credentials.ts';
 import { t } from '../trpc/init.ts';
 import type { RouterParts } from './router-parts.ts';
@@ -27,6 +28,13 @@ export function createAuthRouter<
   schemas,
   procedures: { publicProcedure },
 }: RouterParts<Role, Permission, Claims>) {
+  /** In a browser a sign-in takes the place of the one before, whosever that was (ASVS 7.2.4). */
+  async function visitorOf({ origin, isCookieMode, cookieToken }: CallContext): Promise<Visitor> {
+    if (!isCookieMode || cookieToken === null) return origin;
+    const replaced = await findReplaced(accounts, cookieToken, strangerFrom(origin));
+    return { ...origin, replaced };
+  }
+
   return t.router({
     /** Makes an account and signs it in. */
     register: publicProcedure
@@ -34,7 +42,7 @@ export function createAuthRouter<
       .output(schemas.authResult)
       .mutation(async ({ ctx, input }) => {
         assertCredentialCall(ctx.latchkey);
-        const signedIn = await register(accounts, input, ctx.latchkey.origin);
+        const signedIn = await register(accounts, input, await visitorOf(ctx.latchkey));
         return answerSignedIn<Role>({ accounts, cookie }, ctx.latchkey, signedIn);
       }),
 
@@ -44,7 +52,7 @@ export function createAuthRouter<
       .output(schemas.authResult)
       .mutation(async ({ ctx, input }) => {
         assertCredentialCall(ctx.latchkey);
-        const signedIn = await login(accounts, input, ctx.latchkey.origin);
+        const signedIn = await login(accounts, input, await visitorOf(ctx.latchkey));
         return answerSignedIn<Role>({ accounts, cookie }, ctx.latchkey, signedIn);
       }),
 

@@ -1,6 +1,11 @@
 import { expect, test } from 'vitest';
 import { createTestLatchkey } from '../testing/create-test-latchkey.ts';
-import { assertOneSession, endSession, type SessionCredentials } from './end-session.ts';
+import {
+  assertOneSession,
+  endSession,
+  findReplaced,
+  type SessionCredentials,
+} from './end-session.ts';
 import { refreshSession } from './refresh-session.ts';
 
 const nothing: SessionCredentials = {
@@ -119,4 +124,23 @@ test('all that a call brings has to belong to one session', async () => {
   ]) {
     await expect(check(mixed)).rejects.toMatchObject({ reason: 'token_invalid' });
   }
+});
+
+test('a session that a sign-in replaces is told from its refresh token alone', async () => {
+  await using t = await createSetup();
+  const last = t.refreshToken.endsWith('A') ? 'B' : 'A';
+  for (const token of ['made up', t.refreshToken.slice(0, -1) + last, t.accessToken]) {
+    expect(await findReplaced(t.accounts, token, stranger)).toBeNull();
+  }
+  const sessionId = await t.accounts.accessTokens.findSessionId(t.accessToken);
+  const replaced = await findReplaced(t.accounts, t.refreshToken, stranger);
+  expect(replaced?.sessionId).toBe(sessionId);
+  expect(replaced?.event()).toMatchObject({
+    type: 'session.ended',
+    actorId: t.user.id,
+    userId: t.user.id,
+    sessionId,
+    ip: '203.0.113.9',
+  });
+  expect(await t.isLive()).toBe(true);
 });

@@ -1,5 +1,7 @@
 import { LatchkeyError } from '../../shared/latchkey-error.ts';
+import type { AuditRecord } from '../../shared/records.ts';
 import { createAuditEvent, type Actor } from '../audit/audit-event.ts';
+import type { ReplacedSession, SessionWithUser } from '../store/store.ts';
 import type { SessionParts } from './session-parts.ts';
 
 /** The ways in which a call may say which session it belongs to. */
@@ -45,31 +47,58 @@ export async function endSession(
   { refreshToken, accessToken }: SessionCredentials,
   actor: Actor,
 ): Promise<boolean> {
-  const sessionId =
+  const found =
     refreshToken === null
       ? accessToken === null
         ? null
-        : await parts.accessTokens.findSessionId(accessToken)
-      : await findGenuineSessionId(parts, refreshToken);
-  if (sessionId === null) return false;
-  const found = await parts.store.findSession(sessionId);
+        : await findNamed(parts, accessToken)
+      : await findGenuine(parts, refreshToken);
+  if (!found) return false;
   const revoked = await parts.store.revokeSessions({
-    which: { sessionId },
+    which: { sessionId: found.session.id },
     at: parts.runtime.now(),
-    event: () =>
-      createAuditEvent(parts.runtime, 'session.ended', {
-        actor: { ...actor, userId: found?.user?.id ?? null, sessionId },
-      }),
+    event: () => createEndEvent(parts, found, actor),
   });
   return revoked > 0;
 }
 
-async function findGenuineSessionId(
+/**
+ * The session of a refresh token as one whose place another one is to take, so that it ends as
+ * by signing out; `null` for a token that this server did not make.
+ */
+export async function findReplaced(
+  parts: SessionParts,
+  refreshToken: string,
+  actor: Actor,
+): Promise<ReplacedSession | null> {
+  const found = await findGenuine(parts, refreshToken);
+  return found && { sessionId: found.session.id, event: () => createEndEvent(parts, found, actor) };
+}
+
+function createEndEvent(
+  { runtime }: SessionParts,
+  { session, user }: SessionWithUser,
+  actor: Actor,
+): AuditRecord {
+  return createAuditEvent(runtime, 'session.ended', {
+    actor: { ...actor, userId: user?.id ?? null, sessionId: session.id },
+  });
+}
+
+async function findNamed(
+  { accessTokens, store }: SessionParts,
+  accessToken: string,
+): Promise<SessionWithUser | null> {
+  const sessionId = await accessTokens.findSessionId(accessToken);
+  return sessionId === null ? null : store.findSession(sessionId);
+}
+
+async function findGenuine(
   { refreshTokens, store }: SessionParts,
   refreshToken: string,
-): Promise<string | null> {
+): Promise<SessionWithUser | null> {
   const presented = refreshTokens.parse(refreshToken);
   if (!presented) return null;
   const found = await store.findSession(presented.sessionId);
-  return found && refreshTokens.isGenuine(presented, found.session) ? presented.sessionId : null;
+  return found && refreshTokens.isGenuine(presented, found.session) ? found : null;
 }

@@ -104,6 +104,7 @@ export interface CreateUser {
   readonly user: UserRecord;
   readonly passwordHash: string;
   readonly session: SessionRecord | null;
+  readonly replaced?: ReplacedSession | null | undefined;
   readonly event: AuditRecord;
   /** Only when no active admin exists; for the first admin. */
   readonly onlyWithoutAdmin?: boolean;
@@ -155,7 +156,15 @@ export interface StartSession {
   /** The hash that the password was verified against, or what replaced it. */
   readonly passwordHash: string;
   readonly maxSessions: number;
+  readonly replaced?: ReplacedSession | null | undefined;
   readonly event: AuditRecord;
+}
+
+/** A session that ends when another one starts in its place. */
+export interface ReplacedSession {
+  readonly sessionId: string;
+  /** Recorded, before that of the start, if it had not ended yet. */
+  event(): AuditRecord;
 }
 
 export interface RotateSession {

@@ -3,6 +3,8 @@ import { LatchkeyError } from '../../shared/latchkey-error.ts';
 import type { UserRecord } from '../../shared/records.ts';
 import type { User } from '../../shared/schemas.ts';
 import type { SignedInActor } from '../accounts/account-parts.ts';
+import type { RefusalLog } from '../audit/refusal-log.ts';
+import { networkOf } from '../limits/network-of.ts';
 import { describeError, type Logger } from '../logger.ts';
 import { authenticate, type Principal } from '../sessions/authenticate.ts';
 import type { SessionParts } from '../sessions/session-parts.ts';
@@ -22,8 +24,16 @@ export interface ProcedureParts<Role extends string, Permission extends string> 
   'accessTokens' | 'store' | 'runtime'
 > {
   readonly logger: Logger;
+  readonly refusals: RefusalLog;
   /** What each role may do, beside `admin`, who may do everything. */
   readonly permissionsOf: Readonly<Record<Role, readonly Permission[]>>;
+}
+
+interface RefusedCall {
+  readonly latchkey: CallContext | undefined;
+  /** Whoever was recognised before the call was refused. */
+  readonly principal: Principal | undefined;
+  readonly path: string;
 }
 
 /** `Bearer` in any case, one space, and a token (RFC 6750 §2.1). */
@@ -40,33 +50,43 @@ export function createProcedures<
   Permission extends string,
   Claims extends Readonly<Record<string, unknown>>,
 >(parts: ProcedureParts<Role, Permission>) {
+  /** A procedure that is built on two of ours meets its refusal twice. */
+  const noted = new WeakSet<Error>();
+
   /** Runs the rest of a call, and makes whatever goes wrong in it a refusal with a reason. */
   async function guarded<T extends { readonly ok: boolean }>(
     { ctx, path, type }: { readonly ctx: unknown; readonly path: string; readonly type: string },
-    call: (latchkey: CallContext) => Promise<T>,
+    call: (identified: () => Promise<Principal>) => Promise<T>,
   ): Promise<T> {
     let latchkey: CallContext | undefined;
+    let principal: Principal | undefined;
     try {
       assertMounted(ctx);
       ({ latchkey } = ctx);
       latchkey.setHeader('cache-control', 'no-store');
       if (type === 'mutation' && latchkey.cookieToken !== null) assertAllowedOrigin(latchkey);
-      const result = await call(latchkey);
+      const current = latchkey;
+      const result = await call(async () => (principal = await identifyOnce(current)));
       // The result of a failed call has tRPC's error; its type says so only to tRPC.
       const failed = result as { ok: boolean; error?: TRPCError };
       if (failed.ok || !failed.error) return result;
       throw failed.error;
     } catch (error) {
-      throw refuse({ latchkey, path }, getTRPCErrorFromUnknown(error));
+      throw refuse({ latchkey, principal, path }, getTRPCErrorFromUnknown(error));
     }
   }
 
-  function refuse(
-    { latchkey, path }: { readonly latchkey: CallContext | undefined; readonly path: string },
-    error: TRPCError,
-  ): TRPCError {
+  function refuse({ latchkey, principal, path }: RefusedCall, error: TRPCError): TRPCError {
     const refusal = refusalOf(error);
     if (!refusal) return error;
+    const cause = error.cause ?? error;
+    if (latchkey && !noted.has(cause)) {
+      noted.add(cause);
+      const { ip, userAgent } = latchkey.origin;
+      const userId = principal?.user.id ?? null;
+      const actor = { userId, sessionId: principal?.session.id ?? null, ip, userAgent };
+      parts.refusals.note({ reason: refusal.reason, path, actor, source: userId ?? networkOf(ip) });
+    }
     if (refusal.reason === 'internal' && !isReported(error)) {
       const requestId = latchkey?.requestId;
       parts.logger.error({ requestId, path, ...describeError(refusal.cause) }, 'call failed');
@@ -79,7 +99,18 @@ export function createProcedures<
     if (refusal.retryAfterSeconds !== undefined) {
       latchkey?.setHeader('retry-after', String(refusal.retryAfterSeconds));
     }
-    return toTRPCError(refusal, error.cause ?? error);
+    return toTRPCError(refusal, cause);
+  }
+
+  /**
+   * Shared by the calls of a batch, which begin together. Never kept: a context may
+   * outlive a session where it belongs to a socket or to a caller.
+   */
+  function identifyOnce(latchkey: CallContext): Promise<Principal> {
+    latchkey.principal ??= identify(latchkey).finally(() => {
+      latchkey.principal = null;
+    });
+    return latchkey.principal;
   }
 
   async function identify(latchkey: CallContext): Promise<Principal> {
@@ -93,13 +124,8 @@ export function createProcedures<
 
   function signedIn(assertAllowed: (user: UserRecord) => void) {
     return procedure.use(({ ctx, path, type, next }) =>
-      guarded({ ctx, path, type }, async (latchkey) => {
-        // Shared by the calls of a batch, which begin together. Never kept: a context may
-        // outlive a session where it belongs to a socket or to a caller.
-        latchkey.principal ??= identify(latchkey).finally(() => {
-          latchkey.principal = null;
-        });
-        const { user, session, claims } = await latchkey.principal;
+      guarded({ ctx, path, type }, async (identified) => {
+        const { user, session, claims } = await identified();
         assertAllowed(user);
         const current: CurrentSession = { id: session.id };
         return next({

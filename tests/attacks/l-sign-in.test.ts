@@ -662,6 +662,17 @@ test('L-34 no session can be planted: a sign-in starts its own', async () => {
   const named = { ...input, sessionId: decodeJwt(planted.accessToken)['sid'] };
   expect(outcomeOf(await login(api, named))).toBe(refusals.invalidInput);
   expect(await whatWorks(api, planted)).toEqual({ me: true, refresh: true });
+  // In a browser the planted session ends where the victim's own begins.
+  const inBrowser = { ...origin, 'x-latchkey-mode': 'cookie' };
+  const cookie = `latchkey=${planted.refreshToken}`;
+  const wrong = { ...input, password: 'a wrong guess of it' };
+  await login(api, wrong, { ...inBrowser, cookie });
+  expect((await me(api, planted.accessToken)).id).toBe(planted.user.id);
+  const answer = await login(api, input, { ...inBrowser, cookie });
+  const { accessToken } = valueOf(answer) as { accessToken: string };
+  expect((await me(api, accessToken)).id).toBe(victim.user.id);
+  expect(await whatWorks(api, planted)).toEqual({ me: false, refresh: false });
+  valueOf(await api.mutate('auth.logout', { token: accessToken }));
 });
 
 test('L-35 a hash that somebody wrote into the database makes no work and lets nobody in', async () => {

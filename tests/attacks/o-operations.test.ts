@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { decodeProtectedHeader } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { verifyAuditLog } from '../../server/audit/verify-audit-log.ts';
 import { ConfigurationError } from '../../server/config/configuration-error.ts';
 import { readEnvironment } from '../../server/config/environment.ts';
 import { createTestLatchkey } from '../../server/testing/index.ts';
@@ -378,6 +379,13 @@ test('O-13 every kind of security event is there once, with who, what, when and 
   await call('session.revokeAll', undefined, fourth.accessToken);
   const last = signedInOf(await call('auth.login', { email, password: `${goodPassword}!` }));
   await call('admin.rotateKeys', undefined, token);
+  // Of what is refused the first is there, however often it is tried.
+  for (const _ of range(5)) {
+    await call('admin.disableUser', { userId: admin.user.id }, last.accessToken);
+    await call('user.update', { role: 'admin' }, last.accessToken);
+    await call('user.update', { name: 'Mallory' }, t.forge.signedByStranger(last.accessToken));
+  }
+  await t.composition.refusals.close();
   await call('user.delete', { password: `${goodPassword}!` }, last.accessToken);
   const { events } = auditPageOf(
     await api.query('admin.listAuditEvents', { token, input: { userId, limit: 100 } }),
@@ -395,17 +403,23 @@ test('O-13 every kind of security event is there once, with who, what, when and 
     'user.disabled': 1,
     'user.enabled': 1,
     'session.revoked': 1,
+    'access.refused': 1,
+    'input.refused': 1,
     'user.deleted': 1,
   });
   for (const event of events) {
     expect(event).toMatchObject({ userId, ip: '198.51.100.9', userAgent: 'attacks' });
     expect(event.at).toMatch(/Z$/);
   }
-  const rotations = auditPageOf(
-    await api.query('admin.listAuditEvents', { token, input: { type: 'keys.rotated' } }),
-  );
-  expect(rotations.events).toHaveLength(1);
-  expect(rotations.events[0]).toMatchObject({ actorId: admin.user.id });
+  const ofType = async (type: string) =>
+    auditPageOf(await api.query('admin.listAuditEvents', { token, input: { type } })).events;
+  expect(await ofType('keys.rotated')).toMatchObject([{ actorId: admin.user.id }]);
+  expect(await ofType('token.refused')).toMatchObject([
+    { actorId: null, ip: null, detail: { leftOut: 4 } },
+    { actorId: null, ip: '198.51.100.9', detail: { path: 'user.update' } },
+  ]);
+  const log = await verifyAuditLog(t.composition.accounts.store, t.composition.auditChain);
+  expect(log.problem).toBeNull();
 });
 
 test('O-14 a flood of refused requests is counted in the log, not written out', async () => {

@@ -336,6 +336,10 @@ test('S-15 database, log and secret are for their owner alone, whatever the umas
       'a.db.secret': 0o600,
     });
     expect((await stat(inside)).mode & 0o777).toBe(0o700);
+    // A file that was opened to others meanwhile, or came out of an archive so.
+    await chmod(join(inside, 'a.db'), 0o666);
+    await using _next = await createTestLatchkey({ database: `file:${join(inside, 'a.db')}` });
+    expect((await stat(join(inside, 'a.db'))).mode & 0o777).toBe(0o600);
   } finally {
     process.umask(previous);
   }

@@ -308,7 +308,76 @@ describe.each(sides)('$name', ({ api, origin, cookieName, attributes }) => {
     expect(attacker.cookie).not.toContain(cookieOf(answer).value);
     const { accessToken } = valueOf(answer) as { accessToken: string };
     expect((await me(api, accessToken)).id).toBe(victim.user.id);
-    expect((await me(api, attacker.accessToken)).email).toBe(attacker.email);
+  });
+
+  test.each(['auth.login', 'auth.register'])(
+    '%s in cookie mode ends the session of the cookie, spent or not',
+    async (path) => {
+      for (const isSpent of [false, true]) {
+        const before = await signUp();
+        if (isSpent) await refreshBy(before.cookie);
+        made += 1;
+        const email = path === 'auth.login' ? before.email : `again-${made}@mode.example`;
+        const answer = await api.mutate(path, {
+          input: { email, password: goodPassword },
+          headers: { ...mode, cookie: before.cookie },
+        });
+        const { accessToken } = valueOf(answer) as { accessToken: string };
+        expect((await me(api, accessToken)).email).toBe(email);
+        expect((await refreshBy(`${cookieName}=${cookieOf(answer).value}`)).status).toBe(200);
+        expect(refusalOf(await api.query('user.me', { token: before.accessToken }))).toBe(
+          refusals.sessionRevoked,
+        );
+        expect(refusalOf(await refreshBy(before.cookie))).toBe(refusals.sessionRevoked);
+      }
+    },
+  );
+
+  test('a sign-in that fails ends no session', async () => {
+    const before = await signUp();
+    const headers = { ...mode, cookie: before.cookie };
+    const { email } = before;
+    const answers = [
+      await api.mutate('auth.login', {
+        input: { email, password: 'a wrong guess of it' },
+        headers,
+      }),
+      await api.mutate('auth.login', { input: { email }, headers }),
+      await api.mutate('auth.register', { input: { email, password: goodPassword }, headers }),
+    ];
+    expect(answers.map(refusalOf)).toEqual([
+      refusals.invalidCredentials,
+      refusals.invalidInput,
+      refusals.emailTaken,
+    ]);
+    for (const answer of answers) expect(answer.headers.getSetCookie()).toEqual([]);
+    expect((await me(api, before.accessToken)).email).toBe(email);
+    expect((await refreshBy(before.cookie)).status).toBe(200);
+  });
+
+  test('a cookie that is no token of ours does not keep anybody from signing in', async () => {
+    const { accessToken, cookie, email } = await signUp();
+    const last = cookie.endsWith('A') ? 'B' : 'A';
+    for (const odd of [`${cookieName}=made-up`, `${cookie.slice(0, -1)}${last}`]) {
+      const input = { email, password: goodPassword };
+      const answer = await api.mutate('auth.login', { input, headers: { ...mode, cookie: odd } });
+      expect(cookieOf(answer).value).toEqual(like.refreshToken);
+    }
+    expect((await me(api, accessToken)).email).toBe(email);
+  });
+
+  test('outside cookie mode a sign-in leaves the session of a cookie alone', async () => {
+    const { accessToken, cookie, email } = await signUp();
+    for (const [path, address] of [
+      ['auth.login', email],
+      ['auth.register', `beside-${email}`],
+    ] as const) {
+      const input = { email: address, password: goodPassword };
+      const answer = await api.mutate(path, { input, headers: { origin, cookie } });
+      expect(answer.status).toBe(200);
+    }
+    expect((await me(api, accessToken)).email).toBe(email);
+    expect((await refreshBy(cookie)).status).toBe(200);
   });
 
   test('H-31: of two cookies of the name the first counts, two Cookie headers are refused', async () => {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
@@ -174,6 +174,33 @@ describe('the process', { timeout: 60_000, concurrent: true }, () => {
       }
       expect(await server.ended).toEqual({ code: 0, signal: null });
       expect(server.stderr()).toBe('');
+    },
+  );
+
+  test.each(["throw new Error('xyzzy')", "Promise.reject(new Error('xyzzy'))"])(
+    '16.5.4: after %s outside of any call it says so once, answers what is under way, and ends with 1',
+    async (failing) => {
+      await using folder = await createFolder();
+      const path = join(folder.path, 'fail.mjs');
+      await writeFile(path, `process.once('SIGWINCH', () => { ${failing}; });`);
+      await using server = startProcess({
+        DATABASE_URL: ':memory:',
+        NODE_OPTIONS: `--import=${path}`,
+      });
+      const url = await server.ready;
+      const body = JSON.stringify({ email: 'fails@process.example', password: goodPassword });
+      const underWay = await beginRequest(url, '/trpc/auth.register', body);
+      server.kill('SIGWINCH');
+      await untilRefused(url);
+      expect(await underWay.finish()).toMatch(/HTTP\/1\.1 200 OK/);
+      expect(await server.ended).toEqual({ code: 1, signal: null });
+      const lines = server.stderr().trimEnd().split('\n');
+      expect(lines).toHaveLength(1);
+      expect(JSON.parse(lines[0] ?? '')).toEqual({
+        error: 'Error',
+        at: expect.arrayContaining([expect.stringContaining('fail.mjs')]) as unknown,
+      });
+      expect(server.stdout() + server.stderr()).not.toContain('xyzzy');
     },
   );
 

@@ -266,6 +266,10 @@ function wrongWithAuth(call: AnsweredCall, isObserved: boolean): string | null {
   }
   const result = data as AuthResult;
   const known = world.people.find(({ id }) => id === result.user.id);
+  // In cookie mode, where there is no token in the answer, a sign-in takes the cookie's session's place.
+  if (path !== 'auth.refresh' && result.refreshToken === null) {
+    endSession(world, world.refreshTokens.get(call.cookie ?? '')?.session ?? null);
+  }
   if (path === 'auth.register') {
     const { email, role, status } = result.user;
     if (known) return 'the account was there';

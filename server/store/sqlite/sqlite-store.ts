@@ -31,6 +31,7 @@ import type {
   CreateUserOutcome,
   CredentialKey,
   DeleteUser,
+  ReplacedSession,
   ReplaceSigningKeys,
   RevokeSessions,
   RotateOutcome,
@@ -166,8 +167,14 @@ export function createSqliteStore(
     }
   }
 
+  function endReplaced(replaced: ReplacedSession | null | undefined, at: number): void {
+    if (replaced && revoke(eq(sessions.id, replaced.sessionId), at).length > 0) {
+      record(replaced.event());
+    }
+  }
+
   return {
-    createUser: ({ user, passwordHash, session, event, onlyWithoutAdmin }: CreateUser) =>
+    createUser: ({ user, passwordHash, session, replaced, event, onlyWithoutAdmin }: CreateUser) =>
       write((): CreateUserOutcome => {
         if (onlyWithoutAdmin === true && statements.otherActiveAdmin.get({ id: '' })) {
           return 'admin_exists';
@@ -182,7 +189,10 @@ export function createSqliteStore(
         db.insert(users)
           .values({ ...user, passwordHash, searchText: searchTextOf(user) })
           .run();
-        if (session) statements.insertSession.run({ ...session });
+        if (session) {
+          endReplaced(replaced, session.createdAt);
+          statements.insertSession.run({ ...session });
+        }
         record(event);
         return 'created';
       }),
@@ -328,11 +338,12 @@ export function createSqliteStore(
         return 'deleted';
       }),
 
-    startSession: ({ session, passwordHash, maxSessions, event }: StartSession) =>
+    startSession: ({ session, passwordHash, maxSessions, replaced, event }: StartSession) =>
       write((): UserRecord | null => {
         const credential = statements.credentialById.get({ id: session.userId });
         if (credential?.passwordHash !== passwordHash) return null;
         if (credential.user.status !== 'active') return null;
+        endReplaced(replaced, session.createdAt);
         statements.insertSession.run({ ...session });
         endOldestSessions(session, maxSessions - 1);
         record(event);

@@ -10,6 +10,7 @@ import {
   later,
   newEvent,
   newSession,
+  newUser,
   plainSession,
   recorded,
   revoke,
@@ -29,6 +30,48 @@ export function describeSessions(open: OpenStore): void {
     expect(started).toEqual(user);
     const found = await s.other.findSession(session.id);
     expect(found && plainSession(found.session)).toEqual(plainSession(session));
+  });
+
+  test('a session that is replaced ends with the start of the one in its place, and not without it', async () => {
+    await using s = await open();
+    const user = await addUser(s.store);
+    const first = await addSession(s.store, user);
+    const ended = newEvent({ type: 'test.ended' });
+    const started = newEvent({ type: 'test.started' });
+    const start = (passwordHash: string) =>
+      s.store.startSession({
+        session: newSession(user.id),
+        passwordHash,
+        maxSessions: 9,
+        replaced: { sessionId: first.id, event: () => ended },
+        event: started,
+      });
+    await expectNoChange(s.store, () => start('older'));
+    expect(await start('hash')).toEqual(user);
+    expect(await isRevoked(s.other, first)).toBe(true);
+    const events = await s.other.listAuditEvents({ limit: 2 });
+    expect(events.map(({ type }) => type)).toEqual(['test.started', 'test.ended']);
+  });
+
+  test('a session that is replaced by a new account’s ends once, and not when the account is not made', async () => {
+    await using s = await open();
+    const first = await addSession(s.store, await addUser(s.store));
+    const create = (email: string) => {
+      const user = newUser({ email });
+      return s.store.createUser({
+        user,
+        passwordHash: 'hash',
+        session: newSession(user.id),
+        replaced: { sessionId: first.id, event: () => newEvent({ type: 'test.ended' }) },
+        event: newEvent(),
+      });
+    };
+    const taken = await addUser(s.store);
+    await expectNoChange(s.store, () => create(taken.email));
+    expect(await create('one@test.example')).toBe('created');
+    expect(await isRevoked(s.other, first)).toBe(true);
+    expect(await create('two@test.example')).toBe('created');
+    expect(await s.store.listAuditEvents({ type: 'test.ended', limit: 9 })).toHaveLength(1);
   });
 
   test('nobody is signed in whose account changed while the password was verified', async () => {
