@@ -55,6 +55,9 @@ export async function forEveryOrder(
  * @returns `false` when the order is as good as one with the left call earlier, and is to be left out
  */
 export async function playInTurns(order: Order, left: Play, right: Play): Promise<boolean> {
+  // Until its first statement a call is by itself.
+  await left.goOn();
+  await right.goOn();
   let isOwn = true;
   let rightDid: Touch | null = null;
   while (!left.isOver || !right.isOver) {
