@@ -75,7 +75,7 @@ async function openServer(aheadMs: number) {
 }
 
 const people = 12;
-const jumps = roundsOf(400, 4);
+const jumps = roundsOf(200, 4);
 
 test(
   'set back an hour, on a day and right again under refreshes: nobody is signed out, and no grace is wider',

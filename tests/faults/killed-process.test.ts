@@ -26,7 +26,7 @@ import {
 const kills = roundsOf(500, 2);
 const peopleAtOnce = 8;
 /** So many tokens and passwords of each person are looked at again after further kills. */
-const deadKept = 20;
+const deadKept = 8;
 
 /**
  * Everybody acts at once until so many acknowledgements have come. There the process is

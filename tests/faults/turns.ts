@@ -62,7 +62,7 @@ export async function playInTurns(order: Order, left: Play, right: Play): Promis
   let rightDid: Touch | null = null;
   while (!left.isOver || !right.isOver) {
     // Of two turns that do not touch each other the left one goes first, and it could have.
-    const isLate = rightDid !== null && !left.isOver && !doTouch(rightDid, left.next);
+    const isLate: boolean = rightDid !== null && !left.isOver && !doTouch(rightDid, left.next);
     let side: Side = left.isOver ? 'right' : 'left';
     if (!left.isOver && !right.isOver) side = order.isReduced && isLate ? 'right' : order.choose();
     if (side === 'left' && isLate) isOwn = false;
