@@ -334,9 +334,7 @@ export function assemble<
       url: settings.url,
       allowedOrigins,
       routes,
-      assertRoomFor: (path) => {
-        if (isHashingPath(path)) accounts.hasher.assertRoom();
-      },
+      findShortage: (path) => (isHashingPath(path) ? accounts.hasher.findShortage() : null),
       logger,
       runtime,
     });

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { LatchkeyError } from '../../shared/latchkey-error.ts';
 import { isCredentialPath } from '../trpc/credentials.ts';
 
@@ -17,18 +18,26 @@ export interface EdgeRequest {
   readonly target: string;
   /** Every value of a header, one for each time that it was sent. */
   headers(name: string): readonly string[];
-  /** The body in pieces, as they arrive. */
-  body(): AsyncIterable<Uint8Array>;
+  /** Gives each piece of the body away as it arrives; reads no further once `take` throws. */
+  readBody(take: (piece: Uint8Array) => void): Promise<void>;
 }
 
-/** A tRPC request that may go on. */
-export interface AdmittedCall {
+/** What the head of a request says that may go on. */
+export interface AdmittedHead {
   /** The procedures, joined by commas in a batch. */
   readonly path: string;
   readonly paths: readonly string[];
+  readonly isBatch: boolean;
   readonly query: string;
+  readonly parameters: URLSearchParams;
+}
+
+/** A tRPC request that may go on. */
+export interface AdmittedCall extends AdmittedHead {
   /** JSON text. */
   readonly body: string | null;
+  /** What body or query say, parsed; `undefined` where they say nothing. */
+  readonly input: unknown;
 }
 
 /** A refusal at the edge: an HTTP status that no reason has by itself. */
@@ -56,19 +65,17 @@ const maxPathLength = 512;
 /** A second one of these would let two readers of one request disagree. */
 const singleHeaders = ['authorization', 'content-type', 'origin', 'cookie', 'x-latchkey-mode'];
 
+const noParameters = new URLSearchParams();
+
 /**
- * Decides whether a request to the tRPC endpoint goes on, before any work is
- * done for it: one path, one content type, bounded batch, body and depth.
+ * Decides by its head whether a request to the tRPC endpoint goes on, before any work
+ * is done for it: one path, one content type, bounded batch.
  *
  * @param rest what follows the endpoint and its slash in the target
  * @param separator what stands for the dots of a procedure's path there (`pathSeparator` of tRPC)
  * @throws EdgeRefusal
  */
-export async function admitCall(
-  request: EdgeRequest,
-  rest: string,
-  separator = '.',
-): Promise<AdmittedCall> {
+export function admitHead(request: EdgeRequest, rest: string, separator = '.'): AdmittedHead {
   const { method } = request;
   if (method !== 'GET' && method !== 'POST') throw new EdgeRefusal('METHOD_NOT_SUPPORTED');
   if (singleHeaders.some((name) => request.headers(name).length > 1)) {
@@ -79,25 +86,40 @@ export async function admitCall(
   const query = mark === -1 ? '' : rest.slice(mark + 1);
   // A target has no fragment (RFC 9112 §3.2), and a URL would end where we read on.
   if (query.includes('#')) throw new EdgeRefusal('BAD_REQUEST');
-  const parameters = new URLSearchParams(query);
-  const paths = splitBatch(path, parameters);
-  if (method === 'GET') {
-    assertJson(parameters.get('input'));
-    return { path, paths, query, body: null };
+  const parameters = query === '' ? noParameters : new URLSearchParams(query);
+  const isBatch = isBatchCall(parameters);
+  const paths = splitBatch(path, isBatch);
+  if (method === 'POST') {
+    if (parameters.has('input')) throw new EdgeRefusal('BAD_REQUEST');
+    assertJsonRequest(request);
   }
-  if (parameters.has('input')) throw new EdgeRefusal('BAD_REQUEST');
-  assertJsonRequest(request);
-  const limit = paths.some(isAuthPath) ? maxAuthBodyBytes : maxBodyBytes;
-  const body = await readBody(request, limit);
-  assertJson(body);
-  return { path, paths, query, body };
+  return { path, paths, isBatch, query, parameters };
 }
 
-function splitBatch(path: string, parameters: URLSearchParams): string[] {
+/**
+ * Decides the same by the input: bounded in size and depth, and JSON.
+ *
+ * @throws EdgeRefusal
+ */
+export async function admitInput(request: EdgeRequest, head: AdmittedHead): Promise<AdmittedCall> {
+  if (request.method === 'GET') {
+    return { ...head, body: null, input: parseJson(head.parameters.get('input') ?? '') };
+  }
+  const limit = head.paths.some(isAuthPath) ? maxAuthBodyBytes : maxBodyBytes;
+  const body = await readText(request, limit);
+  return { ...head, body, input: parseJson(body) };
+}
+
+function isBatchCall(parameters: URLSearchParams): boolean {
   const batch = parameters.getAll('batch');
-  const isBatch = batch.length > 0;
-  if (batch.length > 1 || (isBatch && batch[0] !== '1')) throw new EdgeRefusal('BAD_REQUEST');
+  if (batch.length > 1 || (batch.length === 1 && batch[0] !== '1')) {
+    throw new EdgeRefusal('BAD_REQUEST');
+  }
   if (parameters.getAll('input').length > 1) throw new EdgeRefusal('BAD_REQUEST');
+  return batch.length === 1;
+}
+
+function splitBatch(path: string, isBatch: boolean): string[] {
   const paths = isBatch ? path.split(',', maxBatchSize + 1) : [path];
   if (paths.length > maxBatchSize) throw new EdgeRefusal('BAD_REQUEST');
   for (const each of paths) {
@@ -123,29 +145,28 @@ function assertJsonRequest(request: EdgeRequest): void {
 }
 
 /** Reads no further than the limit. */
-async function readBody(request: EdgeRequest, limit: number): Promise<string> {
+async function readText(request: EdgeRequest, limit: number): Promise<string> {
   const [declared = '0'] = request.headers('content-length');
   if (Number(declared) > limit) throw new EdgeRefusal('PAYLOAD_TOO_LARGE');
   const pieces: Uint8Array[] = [];
   let size = 0;
-  for await (const piece of request.body()) {
+  await request.readBody((piece) => {
     size += piece.length;
     if (size > limit) throw new EdgeRefusal('PAYLOAD_TOO_LARGE');
     pieces.push(piece);
-  }
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(pieces));
-  } catch {
-    throw new EdgeRefusal('BAD_REQUEST'); // Not UTF-8 (RFC 8259 §8.1).
-  }
+  });
+  const bytes = Buffer.concat(pieces);
+  // Not UTF-8 (RFC 8259 §8.1).
+  if (!isUtf8(bytes)) throw new EdgeRefusal('BAD_REQUEST');
+  return bytes.toString();
 }
 
 /** An empty body is a call without input. */
-function assertJson(text: string | null): void {
-  if (text === null || text === '') return;
+function parseJson(text: string): unknown {
+  if (text === '') return undefined;
   if (depthOf(text) > maxJsonDepth) throw new EdgeRefusal('BAD_REQUEST');
   try {
-    JSON.parse(text);
+    return JSON.parse(text);
   } catch {
     throw new EdgeRefusal('BAD_REQUEST'); // The parser's message would quote the input.
   }

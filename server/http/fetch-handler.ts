@@ -14,21 +14,23 @@ export type FetchHandler = (
 export function createFetchHandler(handle: Handler): FetchHandler {
   return async (request, client) => {
     const { pathname, search } = new URL(request.url);
-    const response = await handle({
+    const answer = await handle({
       method: request.method,
       target: `${pathname}${search}`,
       headers: (name) => {
         const value = request.headers.get(name);
         return value === null ? [] : [value];
       },
-      body: () => bodyOf(request),
+      async readBody(take) {
+        const body: AsyncIterable<Uint8Array> | null = request.body;
+        if (body) for await (const piece of body) take(piece);
+      },
       signal: request.signal,
       source: { req: request, ip: client?.ip ?? null },
     });
-    return response ?? new Response('Not found\n', { status: 404 });
+    if (!answer) return new Response('Not found\n', { status: 404 });
+    const headers = new Headers([...answer.headers.values]);
+    for (const cookie of answer.headers.cookies) headers.append('set-cookie', cookie);
+    return new Response(answer.body, { status: answer.status, headers });
   };
-}
-
-async function* bodyOf(request: Request): AsyncGenerator<Uint8Array> {
-  if (request.body) yield* request.body;
 }

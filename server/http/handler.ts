@@ -12,10 +12,13 @@ import { describeError, type Logger } from '../logger.ts';
 import type { Runtime } from '../runtime.ts';
 import type { CallContext, ContextSource, LatchkeyContext } from '../trpc/context.ts';
 import { formatError, isReported, toTRPCError } from '../trpc/error-formatter.ts';
-import { admitCall, EdgeRefusal, type AdmittedCall, type EdgeRequest } from './edge.ts';
+import { answerJson, createAnswerHeaders, type Answer, type AnswerHeaders } from './answer.ts';
+import { callProcedures } from './call-procedures.ts';
+import { admitHead, admitInput, EdgeRefusal, type AdmittedCall, type EdgeRequest } from './edge.ts';
 import { corsHeadersFor, preflightHeaders, securityHeaders } from './headers.ts';
 import { createRequestLog } from './request-log.ts';
 import type { Route } from './routes.ts';
+import { createTurnstile } from './turnstile.ts';
 
 /** What a request is, beside what the edge looks at. */
 export interface IncomingCall extends EdgeRequest {
@@ -52,8 +55,8 @@ export interface HandlerParts extends EndpointPath {
   readonly url: string;
   readonly allowedOrigins: ReadonlySet<string>;
   readonly routes: readonly Route[];
-  /** @throws LatchkeyError when there is no room for a call to this procedure now */
-  readonly assertRoomFor: (path: string) => void;
+  /** Why a call to this procedure cannot be taken now, if there is no room for it. */
+  readonly findShortage: (path: string) => LatchkeyError | null;
   readonly logger: Logger;
   readonly runtime: Runtime;
 }
@@ -62,7 +65,7 @@ export interface HandlerParts extends EndpointPath {
  * Answers a request, or `null` for a path that is not ours.
  * The path is decided here once, on the target as it came.
  */
-export type Handler = (call: IncomingCall) => Promise<Response | null>;
+export type Handler = (call: IncomingCall) => Promise<Answer | null>;
 
 /** @throws ConfigurationError when the endpoint's path is none */
 export function createHandler(parts: HandlerParts): Handler {
@@ -75,35 +78,48 @@ export function createHandler(parts: HandlerParts): Handler {
   const endpoint = `${basePath}/`;
   const always = securityHeaders(parts.url);
   const log = createRequestLog(logger, runtime);
+  const nextTurn = createTurnstile();
+  const turnedAway = new WeakMap<LatchkeyError, Answer>();
 
-  async function answerCall(call: IncomingCall, admitted: AdmittedCall): Promise<Response> {
-    const resHeaders = new Headers();
+  async function answerCall(call: IncomingCall, admitted: AdmittedCall): Promise<Answer> {
+    const { method, signal } = call;
+    const headers = createAnswerHeaders();
     let latchkey: CallContext | undefined;
-    const response = await resolveResponse({
+    const accept = acceptOf(call);
+    const info = { accept, calls: admitted.paths.map((path) => ({ path })) };
+    const options = {
       router: parts.router,
-      path: admitted.path,
-      req: toRequest(call, admitted),
-      error: null,
-      createContext: async ({ info }) => {
-        const context = await parts.createContext({ ...call.source, resHeaders, info });
+      async createContext() {
+        const context = await parts.createContext({ ...call.source, res: headers, info });
         latchkey = context.latchkey;
         return context;
       },
-      onError: ({ error, path }) => {
+      onError({ error, path }: { readonly error: TRPCError; readonly path?: string | undefined }) {
         if (error.code !== 'INTERNAL_SERVER_ERROR' || isReported(error)) return;
         const requestId = latchkey?.requestId;
         logger.error({ requestId, path, ...describeError(error.cause ?? error) }, 'call failed');
       },
+    };
+    const direct = accept === null && callProcedures(admitted, { ...options, method, signal });
+    if (direct) {
+      const { status, body } = await direct;
+      complete(headers, plainHeaders);
+      return { status, headers, body };
+    }
+    const response = await resolveResponse({
+      ...options,
+      path: admitted.path,
+      req: toRequest(call, admitted),
+      error: null,
     });
     // tRPC leaves the type out where it refuses a request before any call.
     if (response.headers.get('content-type')?.startsWith('text/plain')) {
       response.headers.set('content-type', 'application/json');
     }
-    for (const [name, value] of resHeaders) {
-      if (name === 'set-cookie') response.headers.append(name, value);
-      else response.headers.set(name, value);
-    }
-    return response;
+    complete(headers, response.headers);
+    const isWhole = isJson(response.headers) && !response.headers.has('transfer-encoding');
+    const body = isWhole ? await response.text() : response.body;
+    return { status: response.status, headers, body };
   }
 
   /** tRPC reads web requests; the origin in this one is ours, whatever `Host` says. */
@@ -117,7 +133,7 @@ export function createHandler(parts: HandlerParts): Handler {
   }
 
   /** Answers what went wrong outside of any call: at the edge, or in a route. */
-  function refuse(error: TRPCError): Response {
+  function refuse(error: TRPCError): Answer {
     const requestId = runtime.newId();
     const { code, message } = error;
     const { data, ...shape } = formatError({
@@ -132,7 +148,7 @@ export function createHandler(parts: HandlerParts): Handler {
     if (data.reason === 'internal') {
       logger.error({ requestId, ...describeError(error.cause) }, 'request failed');
     }
-    return Response.json(
+    return answerJson(
       { error: { ...shape, data } },
       {
         status: data.httpStatus,
@@ -141,19 +157,35 @@ export function createHandler(parts: HandlerParts): Handler {
     );
   }
 
-  async function answer(call: IncomingCall): Promise<Response | null> {
+  /** In a flood, an error with its stack would cost more than all else of a refusal. */
+  function turnAway(shortage: LatchkeyError): Answer {
+    const made = turnedAway.get(shortage) ?? refuse(toTRPCError(shortage));
+    turnedAway.set(shortage, made);
+    return { ...made, headers: createAnswerHeaders(made.headers.values) };
+  }
+
+  async function answer(call: IncomingCall): Promise<Answer | null> {
     const { target, method } = call;
     const isTrpc = target.startsWith(endpoint);
     const pathname = target.split('?', 1)[0];
     const route = isTrpc ? undefined : parts.routes.find(({ path }) => path === pathname);
     if (!isTrpc && !route) return null;
-    if (method === 'OPTIONS') return new Response(null, { status: 204, headers: preflightHeaders });
+    if (method === 'OPTIONS') {
+      return {
+        status: 204,
+        headers: createAnswerHeaders(Object.entries(preflightHeaders)),
+        body: null,
+      };
+    }
     if (isTrpc) {
       const { pathSeparator } = parts.router._def._config;
-      const admitted = await admitCall(call, target.slice(endpoint.length), pathSeparator);
-      // A flood of sign-ins is turned away here, at a tenth of what a call costs.
-      if (admitted.paths.length === 1) parts.assertRoomFor(admitted.path);
-      return answerCall(call, admitted);
+      const head = admitHead(call, target.slice(endpoint.length), pathSeparator);
+      const shortage = head.paths.length === 1 ? parts.findShortage(head.path) : null;
+      if (shortage) {
+        await nextTurn();
+        return turnAway(shortage);
+      }
+      return answerCall(call, await admitInput(call, head));
     }
     if (method !== 'GET' && method !== 'HEAD') throw new EdgeRefusal('METHOD_NOT_SUPPORTED');
     return (await route?.answer()) ?? null;
@@ -161,32 +193,59 @@ export function createHandler(parts: HandlerParts): Handler {
 
   return async (call) => {
     const startedAt = runtime.now();
-    let response: Response | null;
+    let answered: Answer | null;
     try {
-      response = await answer(call);
+      answered = await answer(call);
     } catch (error) {
       // A client that went away is not there to be answered.
       if (call.signal.aborted) throw error;
-      response = refuse(toError(error));
+      answered = refuse(toError(error));
       // What is left of a body is not read: the connection cannot be used again.
-      if (error instanceof EdgeRefusal) response.headers.set('connection', 'close');
+      if (error instanceof EdgeRefusal) answered.headers.setHeader('connection', 'close');
     }
-    if (!response) return null;
-    for (const [name, value] of always) {
-      if (!response.headers.has(name)) response.headers.set(name, value);
-    }
-    if (response.headers.get('content-type') === 'application/json') {
-      response.headers.set('content-type', 'application/json; charset=utf-8');
+    if (!answered) return null;
+    const { headers, status } = answered;
+    complete(headers, always);
+    if (headers.values.get('content-type') === 'application/json') {
+      headers.setHeader('content-type', 'application/json; charset=utf-8');
     }
     for (const [name, value] of corsHeadersFor(call.headers('origin'), parts.allowedOrigins)) {
-      response.headers.append(name, value);
+      headers.appendHeader(name, value);
     }
     const { method, target } = call;
     const path = target.split('?', 1)[0]?.slice(0, 128);
     const ms = Math.round(runtime.now() - startedAt);
-    log({ method, path, status: response.status, ms });
-    return response;
+    log({ method, path, status, ms });
+    return answered;
   };
+}
+
+/** What tRPC sends with plain JSON. */
+const plainHeaders = [
+  ['vary', 'trpc-accept, accept'],
+  ['content-type', 'application/json'],
+] as const;
+
+/** What an answer says itself stays. */
+function complete(
+  headers: AnswerHeaders,
+  defaults: Iterable<readonly [name: string, value: string]>,
+): void {
+  for (const [name, value] of defaults) {
+    if (!headers.values.has(name)) headers.setHeader(name, value);
+  }
+}
+
+/** What tRPC's clients ask for beside plain JSON: lines as they come. */
+function acceptOf(call: IncomingCall): string | null {
+  const [asked] = call.headers('trpc-accept');
+  if (asked !== undefined) return asked;
+  const accepted = call.headers('accept').flatMap((value) => value.split(','));
+  return accepted.some((type) => type.trim() === 'application/jsonl') ? 'application/jsonl' : null;
+}
+
+function isJson(headers: Headers): boolean {
+  return headers.get('content-type')?.startsWith('application/json') ?? false;
 }
 
 function toError(thrown: unknown): TRPCError {

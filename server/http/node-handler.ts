@@ -28,7 +28,7 @@ export function createNodeHandler(handle: Handler, logger: Logger): NodeHandler 
     res.once('close', () => {
       if (!res.writableFinished) gone.abort();
     });
-    respond(handle, { req, res, signal: gone.signal })
+    respond(handle, { req, res, gone })
       .then((isOurs) => {
         if (isOurs) return;
         if (next) next();
@@ -43,32 +43,32 @@ export function createNodeHandler(handle: Handler, logger: Logger): NodeHandler 
   };
 }
 
-async function respond(
-  handle: Handler,
-  { req, res, signal }: { req: IncomingMessage; res: ServerResponse; signal: AbortSignal },
-): Promise<boolean> {
-  const response = await handle(toCall(req, signal));
-  if (!response) return false;
-  res.statusCode = response.status;
-  for (const [name, value] of response.headers) {
-    if (name !== 'set-cookie') res.setHeader(name, value);
-  }
-  const cookies = response.headers.getSetCookie();
+interface Exchange {
+  readonly req: IncomingMessage & { readonly body?: unknown; readonly originalUrl?: unknown };
+  readonly res: ServerResponse;
+  /** Aborted when the client goes away. */
+  readonly gone: AbortController;
+}
+
+async function respond(handle: Handler, exchange: Exchange): Promise<boolean> {
+  const { req, res } = exchange;
+  const answer = await handle(toCall(exchange));
+  if (!answer) return false;
+  const { status, headers, body } = answer;
+  res.statusCode = status;
+  for (const [name, value] of headers.values) res.setHeader(name, value);
   // What stands before us may have set cookies of its own.
-  if (cookies.length > 0) res.appendHeader('set-cookie', cookies);
-  if (response.body === null || req.method === 'HEAD') {
+  if (headers.cookies.length > 0) res.appendHeader('set-cookie', headers.cookies);
+  if (body === null || req.method === 'HEAD') {
     res.end();
-  } else if (isWhole(response.headers)) {
-    const body = Buffer.from(await response.arrayBuffer());
-    if (!req.complete && response.headers.get('connection') === 'close') {
-      res.setHeader('content-length', body.length).write(body);
-      await discardRest(req);
-      res.end();
-    } else {
-      res.end(body);
-    }
+  } else if (typeof body !== 'string') {
+    await pipeline(Readable.fromWeb(body), res);
+  } else if (!req.complete && headers.values.get('connection') === 'close') {
+    res.setHeader('content-length', Buffer.byteLength(body)).write(body);
+    await discardRest(req);
+    res.end();
   } else {
-    await pipeline(Readable.fromWeb(response.body), res);
+    res.end(body);
   }
   return true;
 }
@@ -91,33 +91,60 @@ async function discardRest(req: IncomingMessage): Promise<void> {
   clearTimeout(timer);
 }
 
-/** A stream of lines has the type of one answer, and tRPC sets its encoding. */
-function isWhole(headers: Headers): boolean {
-  const isJson = headers.get('content-type')?.startsWith('application/json') ?? false;
-  return isJson && !headers.has('transfer-encoding');
-}
-
-function toCall(req: IncomingMessage, signal: AbortSignal): IncomingCall {
+function toCall({ req, gone }: Omit<Exchange, 'res'>): IncomingCall {
   return {
     method: req.method ?? 'GET',
     // Express rewrites `url` below where it is mounted.
-    target:
-      ('originalUrl' in req && typeof req.originalUrl === 'string' ? req.originalUrl : req.url) ??
-      '/',
-    headers: (name) => req.headersDistinct[name] ?? [],
-    body: () => bodyOf(req),
-    signal,
+    target: (typeof req.originalUrl === 'string' ? req.originalUrl : req.url) ?? '/',
+    headers: (name) => valuesOf(req.rawHeaders, name),
+    readBody: (take) => readBody(req, gone, take),
+    signal: gone.signal,
     source: { req },
   };
 }
 
-/** A body parser in front may have read the body already. */
-async function* bodyOf(
-  req: IncomingMessage & { readonly body?: unknown },
-): AsyncGenerator<Uint8Array> {
-  if (req.readableEnded && req.body !== undefined) {
-    yield Buffer.from(typeof req.body === 'string' ? req.body : JSON.stringify(req.body));
+/** One for each time that it was sent; Node's own ways build every header for the first. */
+function valuesOf(rawHeaders: readonly string[], name: string): string[] {
+  const values: string[] = [];
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const sent = rawHeaders[index];
+    if (sent?.length === name.length && sent.toLowerCase() === name) {
+      values.push(rawHeaders[index + 1] ?? '');
+    }
+  }
+  return values;
+}
+
+async function readBody(
+  req: Exchange['req'],
+  gone: AbortController,
+  take: (piece: Uint8Array) => void,
+): Promise<void> {
+  // A body parser in front may have read the body already.
+  if (req.readableEnded) {
+    if (req.body !== undefined) {
+      take(Buffer.from(typeof req.body === 'string' ? req.body : JSON.stringify(req.body)));
+    }
     return;
   }
-  yield* req.iterator({ destroyOnReturn: false });
+  await new Promise<void>((resolve, reject) => {
+    function settle(error?: unknown): void {
+      req.off('data', onData).off('end', settle).off('error', onGone).off('close', onGone);
+      if (error === undefined) resolve();
+      else reject(error);
+    }
+    function onData(piece: Buffer): void {
+      try {
+        take(piece);
+      } catch (error) {
+        req.pause();
+        settle(error);
+      }
+    }
+    function onGone(): void {
+      gone.abort();
+      settle(new Error('The client went away before its request was whole.'));
+    }
+    req.on('data', onData).on('end', settle).on('error', onGone).on('close', onGone);
+  });
 }

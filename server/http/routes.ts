@@ -1,10 +1,11 @@
 import type { Store } from '../store/store.ts';
 import type { KeyRing } from '../tokens/key-ring.ts';
+import { answerJson, type Answer } from './answer.ts';
 
 /** A path outside tRPC that answers GET. */
 export interface Route {
   readonly path: string;
-  answer(): Promise<Response>;
+  answer(): Promise<Answer>;
 }
 
 /** How long others may keep the public keys, in seconds; a new key is published long before it signs. */
@@ -25,7 +26,7 @@ export function createRoutes({ url, keyRing, store, isDraining }: RouteParts): r
       // RFC 7517 §5, at the path that RFC 8414 §2 lets us name.
       path: '/.well-known/jwks.json',
       answer: async () =>
-        Response.json(
+        answerJson(
           { keys: await keyRing.publicKeys() },
           { headers: { 'cache-control': `public, max-age=${jwksMaxAgeSeconds}` } },
         ),
@@ -33,7 +34,7 @@ export function createRoutes({ url, keyRing, store, isDraining }: RouteParts): r
     {
       path: '/.well-known/oauth-authorization-server',
       answer: async () =>
-        Response.json(
+        answerJson(
           {
             issuer: url,
             jwks_uri: `${url}/.well-known/jwks.json`,
@@ -45,15 +46,15 @@ export function createRoutes({ url, keyRing, store, isDraining }: RouteParts): r
     },
     {
       path: '/health/live',
-      answer: async () => Response.json({ status: 'ok' }),
+      answer: async () => answerJson({ status: 'ok' }),
     },
     {
       path: '/health/ready',
       answer: async () => {
         const reason = isDraining() ? 'stopping' : await findStorageProblem(store);
         return reason === null
-          ? Response.json({ status: 'ok' })
-          : Response.json({ status: 'unavailable', reason }, { status: 503 });
+          ? answerJson({ status: 'ok' })
+          : answerJson({ status: 'unavailable', reason }, { status: 503 });
       },
     },
   ];

@@ -25,12 +25,8 @@ export interface PasswordHasher {
    * @throws LatchkeyError `overloaded` when too many hashes are waiting
    */
   verify(password: string, storedHash: string | null): Promise<boolean>;
-  /**
-   * Turns a call away before anything is done for it.
-   *
-   * @throws LatchkeyError `overloaded` when too many hashes are waiting
-   */
-  assertRoom(): void;
+  /** The refusal, `overloaded`, of whoever comes now, when too many hashes are waiting. */
+  findShortage(): LatchkeyError | null;
   /** Whether a hash that just verified should be replaced: plain bcrypt, or another cost. */
   isOutdated(storedHash: string): boolean;
 }
@@ -55,14 +51,16 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
   const concurrency = options.concurrency ?? Math.max(1, availableParallelism() - 1);
   const queue = pLimit(concurrency);
 
-  function assertRoom(): void {
-    if (queue.pendingCount >= concurrency * waitingPerHash) {
-      throw new LatchkeyError('overloaded', { retryAfterSeconds });
-    }
+  // Made once: in a flood it is asked for thousands of times a second.
+  const overloaded = new LatchkeyError('overloaded', { retryAfterSeconds });
+
+  function findShortage(): LatchkeyError | null {
+    return queue.pendingCount >= concurrency * waitingPerHash ? overloaded : null;
   }
 
   function admit<T>(work: () => Promise<T>): Promise<T> {
-    assertRoom();
+    const shortage = findShortage();
+    if (shortage) throw shortage;
     return queue(work);
   }
 
@@ -75,7 +73,7 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
   }
 
   return {
-    assertRoom,
+    findShortage,
 
     hash: async (password) =>
       admit(async () => pepperedPrefix + (await bcryptHash(preHash(password), { cost }))),
