@@ -1,7 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { readFile, stat, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { describe, expect, test } from 'vitest';
@@ -20,6 +18,7 @@ import {
   whatWorks,
   type SignedIn,
 } from './api.ts';
+import { beginRequest, untilRefused } from './raw-socket.ts';
 import { createFolder, startProcess } from './server-process.ts';
 
 /** What a start needs in production. */
@@ -30,48 +29,6 @@ function productionVariables(database: string): Record<string, string> {
     LATCHKEY_SECRET: randomBytes(32).toString('base64url'),
     LATCHKEY_URL: 'https://auth.example.com',
     LATCHKEY_BCRYPT_COST: '10',
-  };
-}
-
-/** Resolves when nobody listens there any more. */
-async function untilRefused(url: string): Promise<void> {
-  const { hostname, port } = new URL(url);
-  for (;;) {
-    const socket = connect(Number(port), hostname);
-    const isRefused = await new Promise<boolean>((resolve) => {
-      socket.once('connect', () => resolve(false)).once('error', () => resolve(true));
-    });
-    socket.destroy();
-    if (isRefused) return;
-  }
-}
-
-/** A request whose head the server has read, and whose body it waits for. */
-async function beginRequest(url: string, path: string, body: string) {
-  const { hostname, port } = new URL(url);
-  const socket = connect(Number(port), hostname).setEncoding('latin1');
-  let text = '';
-  socket.on('data', (piece: string) => {
-    text += piece;
-  });
-  const closed = once(socket, 'close');
-  const head = [
-    `POST ${path} HTTP/1.1`,
-    'Host: x',
-    'Content-Type: application/json',
-    'Expect: 100-continue',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-  ];
-  socket.write(`${head.join('\r\n')}\r\n\r\n`);
-  while (!text.includes('100 Continue')) await once(socket, 'data');
-  return {
-    /** Sends the body, and answers what came until the server closed. */
-    async finish(): Promise<string> {
-      socket.write(body);
-      await closed;
-      return text;
-    },
-    closed,
   };
 }
 
@@ -163,7 +120,7 @@ describe('the process', { timeout: 60_000, concurrent: true }, () => {
         JSON.stringify({ email: `drain-${index}@process.example`, password: goodPassword }),
       );
       const underWay = await Promise.all(
-        bodies.map((body) => beginRequest(url, '/trpc/auth.register', body)),
+        bodies.map((body) => beginRequest(url, '/trpc/auth.register', { body })),
       );
       server.kill(signal);
       await untilRefused(url);
@@ -189,7 +146,7 @@ describe('the process', { timeout: 60_000, concurrent: true }, () => {
       });
       const url = await server.ready;
       const body = JSON.stringify({ email: 'fails@process.example', password: goodPassword });
-      const underWay = await beginRequest(url, '/trpc/auth.register', body);
+      const underWay = await beginRequest(url, '/trpc/auth.register', { body });
       server.kill('SIGWINCH');
       await untilRefused(url);
       expect(await underWay.finish()).toMatch(/HTTP\/1\.1 200 OK/);
@@ -206,11 +163,9 @@ describe('the process', { timeout: 60_000, concurrent: true }, () => {
 
   test('ends with 0 in spite of a client that never ends its request', async () => {
     await using server = startProcess({ DATABASE_URL: ':memory:' });
-    const { closed } = await beginRequest(
-      await server.ready,
-      '/trpc/auth.register',
-      'x'.repeat(99),
-    );
+    const { closed } = await beginRequest(await server.ready, '/trpc/auth.register', {
+      body: 'x'.repeat(99),
+    });
     server.kill('SIGTERM');
     expect(await server.ended).toEqual({ code: 0, signal: null });
     await closed;

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 
 /** What a server wrote, with the status codes in it in their order. */
@@ -41,4 +42,56 @@ export function requestText(
     Buffer.from(`${[...head, ...headers].join('\r\n')}\r\n\r\n`, 'latin1'),
     Buffer.from(body),
   ]);
+}
+
+/** Resolves when nobody listens there any more. */
+export async function untilRefused(url: string): Promise<void> {
+  const { hostname, port } = new URL(url);
+  for (;;) {
+    const socket = connect(Number(port), hostname);
+    const isRefused = await new Promise<boolean>((resolve) => {
+      socket.once('connect', () => resolve(false)).once('error', () => resolve(true));
+    });
+    socket.destroy();
+    if (isRefused) return;
+  }
+}
+
+/** A request whose head the server has read, and whose body it waits for. */
+export interface BegunRequest {
+  /** Sends the body, and answers what came until the server closed. */
+  finish(): Promise<string>;
+  readonly closed: Promise<unknown>;
+}
+
+export async function beginRequest(
+  url: string,
+  path: string,
+  { body, token }: { readonly body: string; readonly token?: string | undefined },
+): Promise<BegunRequest> {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname).setEncoding('latin1');
+  let text = '';
+  socket.on('data', (piece: string) => {
+    text += piece;
+  });
+  const closed = once(socket, 'close');
+  const head = [
+    `POST ${path} HTTP/1.1`,
+    'Host: x',
+    'Content-Type: application/json',
+    'Expect: 100-continue',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    ...(token === undefined ? [] : [`Authorization: Bearer ${token}`]),
+  ];
+  socket.write(`${head.join('\r\n')}\r\n\r\n`);
+  while (!text.includes('100 Continue')) await once(socket, 'data');
+  return {
+    async finish() {
+      socket.write(body);
+      await closed;
+      return text;
+    },
+    closed,
+  };
 }

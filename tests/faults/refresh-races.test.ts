@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { refresh, register, signedInOf, type Answer, type SignedIn } from '../contract/api.ts';
 import { openOneProcess, openTwoProcesses, type Servers } from './servers.ts';
-import { createDice, rounds, startTrials, timeoutFor } from './trials.ts';
+import { createDice, roundsOf, startTrials, timeoutFor } from './trials.ts';
 
-const mostAtOnce = 32;
+const mostAtOnce = 64;
+const races = roundsOf(5_000, 12);
 
 /** As many refreshes of one token as wanted, at once, by turns through every process. */
 function refreshAtOnce({ apis }: Servers, token: string, times: number): Promise<Answer[]> {
@@ -47,10 +48,10 @@ describe.each([
     name: string,
     refreshIt: (token: string, roll: (sides: number) => number) => Promise<Answer[]>,
   ): Promise<void> {
-    using trials = startTrials(`${name}, ${where}`);
-    const dice = createDice(1);
+    using trials = startTrials(`${name}, ${where}`, true);
+    const dice = createDice();
     let session = await register(servers.apis[0]);
-    for (let round = 0; round < rounds; round += 1) {
+    for (let round = 0; round < races; round += 1) {
       const token = session.refreshToken;
       const outcome = await judge(servers, token, await refreshIt(token, dice.roll));
       trials.count(typeof outcome === 'string' ? outcome : null);
@@ -59,9 +60,9 @@ describe.each([
     expect(trials.failures).toEqual([]);
   }
 
-  const options = { timeout: timeoutFor(rounds) };
+  const options = { timeout: timeoutFor(races) };
 
-  test('of 2 to 32 refreshes at once, all get the one successor, which works', options, () =>
+  test('of 2 to 64 refreshes at once, all get the one successor, which works', options, () =>
     expectNoFailure('Refreshes of one token at once', (token, roll) =>
       refreshAtOnce(servers, token, 2 + roll(mostAtOnce - 1)),
     ),

@@ -1,108 +1,18 @@
 import { setImmediate as turnOfEventLoop } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  goodPassword,
-  login,
-  refresh,
-  register,
-  signedInOf,
-  type Answer,
-  type Api,
-  type SignedIn,
-} from '../contract/api.ts';
+import { goodPassword, login, refresh, register, signedInOf } from '../contract/api.ts';
+import { endings, findLife, type Ending } from './endings.ts';
 import { admin, openOneProcess, openTwoProcesses, type Servers } from './servers.ts';
-import { createDice, rounds, startTrials, timeoutFor, type Dice } from './trials.ts';
+import { createDice, roundsOf, startTrials, timeoutFor, type Dice } from './trials.ts';
 
-/** Somebody with two sessions; the first is the one that is being refreshed. */
-interface Scene {
-  readonly api: Api;
-  readonly own: SignedIn;
-  readonly other: SignedIn;
-  readonly adminToken: string;
-}
-
-/** A way to end what a session may do. */
-interface Ending {
-  readonly name: string;
-  end(scene: Scene): Promise<Answer>;
-  /** What must not be good for anything any more. */
-  readonly dead: readonly ('access' | 'access of the old role' | 'refresh')[];
-}
-
-const both = ['access', 'refresh'] as const;
-const newPassword = 'another battery, another staple';
-
-const endings: readonly Ending[] = [
-  {
-    name: 'logout by refresh token',
-    dead: both,
-    end: ({ api, own }) => api.mutate('auth.logout', { input: { refreshToken: own.refreshToken } }),
-  },
-  {
-    name: 'logout by access token',
-    dead: both,
-    end: ({ api, own }) => api.mutate('auth.logout', { token: own.accessToken }),
-  },
-  {
-    name: 'revocation of the other sessions',
-    dead: both,
-    end: ({ api, other }) => api.mutate('session.revokeOthers', { token: other.accessToken }),
-  },
-  {
-    name: 'revocation by an admin',
-    dead: both,
-    end: ({ api, own, adminToken }) =>
-      api.mutate('admin.revokeSessions', { token: adminToken, input: { userId: own.user.id } }),
-  },
-  {
-    name: 'disabling',
-    dead: both,
-    end: ({ api, own, adminToken }) =>
-      api.mutate('admin.disableUser', { token: adminToken, input: { userId: own.user.id } }),
-  },
-  {
-    name: 'a change of the role',
-    dead: ['access of the old role'],
-    end: ({ api, own, adminToken }) =>
-      api.mutate('admin.setRole', {
-        token: adminToken,
-        input: { userId: own.user.id, role: 'admin' },
-      }),
-  },
-  {
-    name: 'a change of the password in another session',
-    dead: both,
-    end: ({ api, other }) =>
-      api.mutate('user.changePassword', {
-        token: other.accessToken,
-        input: { currentPassword: goodPassword, newPassword },
-      }),
-  },
-  {
-    name: 'a change of the password in the same session',
-    dead: ['refresh'],
-    end: ({ api, own }) =>
-      api.mutate('user.changePassword', {
-        token: own.accessToken,
-        input: { currentPassword: goodPassword, newPassword },
-      }),
-  },
-  {
-    name: 'deletion',
-    dead: both,
-    end: ({ api, own }) =>
-      api.mutate('user.delete', { token: own.accessToken, input: { password: goodPassword } }),
-  },
-];
-
-/** Two for each round: in either setting, each way comes so often. */
-const trialsOfEach = Math.ceil(rounds / endings.length);
+/** In either setting, each way comes so often. */
+const trialsOfEach = Math.ceil(roundsOf(1_000, 18) / endings.length);
 
 describe.each([
   ['one process', openOneProcess, 6],
   ['two processes', openTwoProcesses, 60],
 ] as const)('%s', (where, open, spread) => {
-  const trials = startTrials(`Refreshes against what ends a session, ${where}`);
+  const trials = startTrials(`Refreshes against what ends a session, ${where}`, true);
   let servers: Servers;
   let adminToken: string;
   beforeAll(async () => {
@@ -120,7 +30,7 @@ describe.each([
     'nothing is alive after the acknowledgement of $name',
     { timeout: timeoutFor(trialsOfEach) },
     async (ending) => {
-      const dice = createDice(3);
+      const dice = createDice();
       const before = trials.failures.length;
       for (let trial = 0; trial < trialsOfEach; trial += 1) {
         trials.count(await tryOnce(ending, dice));
@@ -132,7 +42,8 @@ describe.each([
   async function tryOnce(ending: Ending, dice: Dice): Promise<string | null> {
     const pick = () => servers.apis[dice.roll(servers.apis.length)] ?? servers.apis[0];
     const own = await register(pick());
-    const scene = { api: pick(), own, other: await login(pick(), own.user.email), adminToken };
+    const other = await login(pick(), own.user.email);
+    const scene = { api: pick(), own, other, password: goodPassword, adminToken };
     const accessTokens = [own.accessToken];
     const refreshTokens = [own.refreshToken];
 
@@ -164,31 +75,4 @@ describe.each([
 
 async function wait(turns: number): Promise<void> {
   for (let turn = 0; turn < turns; turn += 1) await turnOfEventLoop();
-}
-
-/** A token that still does what it must not do, in words. */
-async function findLife(
-  { dead }: Ending,
-  tokens: { readonly accessTokens: readonly string[]; readonly refreshTokens: readonly string[] },
-  apis: readonly Api[],
-): Promise<string | null> {
-  for (const api of apis) {
-    for (const token of tokens.accessTokens) {
-      const isOfOldRole = dead.includes('access of the old role') && roleOf(token) === 'user';
-      if (!dead.includes('access') && !isOfOldRole) continue;
-      const me = await api.query('user.me', { token });
-      if (me.status === 200) return `an access token is alive: ${me.text}`;
-    }
-    // The newest first: an older one would be a reuse, and end the session itself.
-    for (const token of dead.includes('refresh') ? tokens.refreshTokens.toReversed() : []) {
-      const refreshed = await refresh(api, token);
-      if (refreshed.status === 200) return 'a refresh token is alive';
-    }
-  }
-  return null;
-}
-
-function roleOf(accessToken: string): unknown {
-  const claims = Buffer.from(accessToken.split('.')[1] ?? '', 'base64url').toString();
-  return (JSON.parse(claims) as { role?: unknown }).role;
 }
