@@ -27,7 +27,7 @@ process.once('message', (order: FloodOrder) => {
 
 async function flood({ url, connections, seconds }: FloodOrder): Promise<FloodReport> {
   // As one on another machine it takes nothing from the server and from who measures.
-  setPriority(10);
+  setPriority(19);
   const refused: number[] = [];
   const tried: number[] = [];
   const statuses: Record<string, number> = {};
