@@ -24,7 +24,7 @@ const unavailable =
   /^SQLITE_(BUSY|CANTOPEN|CORRUPT|FULL|IOERR|LOCKED|NOMEM|NOTADB|PROTOCOL|READONLY)(_|$)/;
 
 /** True when the database cannot do now what it was asked. */
-export function isUnavailable(error: unknown): boolean {
+function isUnavailable(error: unknown): boolean {
   return unavailable.test(sqliteCodeOf(error) ?? '');
 }
 
