@@ -1,6 +1,5 @@
-import { LatchkeyError } from '../../../shared/latchkey-error.ts';
 import type { Runtime } from '../../runtime.ts';
-import { isBusy, isUnavailable, sqliteCodeOf } from './sqlite-error.ts';
+import { isBusy, overloaded, toStoreError } from './sqlite-error.ts';
 
 /** How long the first in line waits between two tries: about 13 ms, never in step with another process. */
 const shortestPauseMs = 5;
@@ -9,7 +8,6 @@ const pauseSpreadMs = 16;
 const maxTries = 140;
 /** What the line holds when the lock is let go is done within about a second. */
 const maxWaiting = 500;
-const retryAfterSeconds = 1;
 
 /**
  * Runs synchronous work on the database, and again later while another process
@@ -67,7 +65,7 @@ export function createLockLine(runtime: Runtime): LockLine {
           resolve(work());
         } catch (error) {
           if (isBusy(error)) return false;
-          reject(isUnavailable(error) ? overloaded(sqliteCodeOf(error)) : error);
+          reject(toStoreError(error));
         }
         return true;
       }
@@ -82,10 +80,4 @@ export function createLockLine(runtime: Runtime): LockLine {
       line.push({ attempt, giveUp, lastTry: tries + maxTries });
       if (!isMoving) void moveOn();
     });
-}
-
-/** The driver's own error stays behind: its message may hold parameters. */
-function overloaded(code: string | null): LatchkeyError {
-  const cause = Object.assign(new Error('SQLite did not do it.'), { code });
-  return new LatchkeyError('overloaded', { retryAfterSeconds, cause });
 }

@@ -1,4 +1,7 @@
 import { DrizzleQueryError } from 'drizzle-orm/errors';
+import { LatchkeyError } from '../../../shared/latchkey-error.ts';
+
+const retryAfterSeconds = 1;
 
 /** SQLite's result code, such as `SQLITE_BUSY`, wherever it stands in a chain of causes. */
 export function sqliteCodeOf(error: unknown): string | null {
@@ -23,4 +26,15 @@ const unavailable =
 /** True when the database cannot do now what it was asked. */
 export function isUnavailable(error: unknown): boolean {
   return unavailable.test(sqliteCodeOf(error) ?? '');
+}
+
+/** What a caller of the store gets for an error of SQLite: `overloaded` where it cannot do the work now. */
+export function toStoreError(error: unknown): unknown {
+  return isUnavailable(error) ? overloaded(sqliteCodeOf(error)) : error;
+}
+
+/** The driver's own error stays behind: its message may hold parameters. */
+export function overloaded(code: string | null): LatchkeyError {
+  const cause = Object.assign(new Error('SQLite did not do it.'), { code });
+  return new LatchkeyError('overloaded', { retryAfterSeconds, cause });
 }

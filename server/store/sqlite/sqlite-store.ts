@@ -1,3 +1,4 @@
+import { setImmediate as turnOfEventLoop } from 'node:timers/promises';
 import type Database from 'better-sqlite3';
 import {
   and,
@@ -42,6 +43,7 @@ import type {
   UpdateProfile,
   UserQuery,
 } from '../store.ts';
+import { createCommitGroup } from './commit-group.ts';
 import { createLockLine } from './lock-line.ts';
 import { auditEvents, auditHead, sessions, signingKeys, users } from './schema.ts';
 
@@ -106,15 +108,9 @@ export function createSqliteStore(
 ): Store {
   const db = drizzle(database);
   const statements = prepareStatements(db);
-  const inTransaction = database.transaction((work: () => unknown) => work());
   // A reader has no reason to stand behind the writers.
   const read = createLockLine(runtime);
-  const writing = createLockLine(runtime);
-
-  function write<T>(work: () => T): Promise<T> {
-    // better-sqlite3 types the result of a transaction by the function that it was made with.
-    return writing(() => inTransaction.immediate(work) as T);
-  }
+  const write = createCommitGroup(database, createLockLine(runtime));
 
   function record(event: AuditRecord): void {
     const head = auditChain.append(statements.auditHead.get() ?? null, event);
@@ -502,7 +498,9 @@ export function createSqliteStore(
         db.select({ id: signingKeys.id }).from(signingKeys).limit(1).get();
       }),
 
-    close: async () => {
+    async close() {
+      // What was asked for in this turn is committed first.
+      await turnOfEventLoop();
       database.close();
     },
   };
