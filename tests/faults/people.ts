@@ -232,7 +232,9 @@ export async function act(person: Person, calls: Calls, dice: Dice): Promise<Act
   const possible = repertoire.filter((name) => actions[name].isPossible(person));
   const name = possible[dice.roll(possible.length)];
   if (name === undefined) throw new Error('There is nothing to do.');
-  const wanted = `something else, number ${dice.roll(1_000_000_000)}`;
+  const number = dice.roll(1_000_000_000);
+  // A password that has the words of the name in it would be too easy to guess.
+  const wanted = name === 'rename' ? `Name ${number}` : `something else, number ${number}`;
   person.underWay = { action: name, wanted };
   const answer = await actions[name].send(person, calls, wanted);
   if (answer.status !== 200) throw new Error(`${name} was refused: ${answer.text}`);
