@@ -94,8 +94,11 @@ function assertNothingLeaks(world: World, request: WireRequest, { body }: WireAn
   const own = tokenOf(world, request)?.owner;
   if (own?.role === 'admin') return;
   for (const person of world.people) {
-    if (person === own || !rest.includes(person.email)) continue;
-    if (!presents(request, person)) throw new Error(`${person.email} stands in it.`);
+    if (!rest.includes(person.email)) continue;
+    // Whoever is gone leaves an address that somebody else may take.
+    const holders = world.people.filter(({ email }) => email === person.email);
+    if (holders.some((each) => each === own || presents(request, each))) continue;
+    throw new Error(`${person.email} stands in it.`);
   }
 }
 
@@ -149,6 +152,9 @@ interface AnsweredCall {
     readonly isAdmin: boolean;
     readonly active: ReadonlySet<Person>;
     readonly ended: ReadonlySet<string>;
+    /** One that begins in the same batch may begin after it ended all. */
+    readonly sessions: ReadonlyMap<Person, readonly string[]>;
+    readonly usernames: ReadonlyMap<Person, string | null>;
   };
 }
 
@@ -192,6 +198,8 @@ export function judgeCalls(
     isAdmin: signedIn?.owner.role === 'admin',
     active: new Set(world.people.filter(isActive)),
     ended: new Set(world.ended),
+    sessions: new Map(world.people.map((person) => [person, [...person.sessions]])),
+    usernames: new Map(world.people.map((person) => [person, person.username])),
   };
   const about = { world, token, bearer, signedIn, cookie, answer, before };
   for (const { reason, isAnswered, ...call } of calls) {
@@ -283,7 +291,8 @@ function wrongWithAuth(call: AnsweredCall, isObserved: boolean): string | null {
   if (!before.active.has(known)) return 'the account is out of service';
   if (path === 'auth.login') {
     const isNamed =
-      known.email === folded(input['email']) || known.username === folded(input['username']);
+      known.email === folded(input['email']) ||
+      [known.username, before.usernames.get(known)].includes(folded(input['username']));
     if (!isNamed) return 'another account was named';
     const isRight = known.password === null || known.password === passwordOf(input['password']);
     if (!isRight) return 'the password was wrong';
@@ -300,14 +309,17 @@ function wrongWithAuth(call: AnsweredCall, isObserved: boolean): string | null {
 }
 
 function wrongWithOwn(call: AnsweredCall, { owner, session }: KnownToken): string | null {
-  const { world, path, input, data } = call;
-  const others = owner.sessions.filter((id) => id !== session);
+  const { world, path, input, data, before } = call;
+  const own = before.sessions.get(owner) ?? [];
+  const others = own.filter((id) => id !== session);
   switch (path) {
     case 'user.me':
       return (data as User).id === owner.id ? null : 'it is somebody else';
     case 'user.update': {
       const { id, name, username } = data as User;
-      Object.assign(owner, { name, username });
+      // What it does not name another call of its batch may have changed.
+      if ('name' in input) owner.name = name;
+      if ('username' in input) owner.username = username;
       return id === owner.id ? null : 'it is somebody else';
     }
     case 'user.changePassword': {
@@ -341,7 +353,7 @@ function wrongWithOwn(call: AnsweredCall, { owner, session }: KnownToken): strin
       for (const id of others) world.ended.add(id);
       return null;
     case 'session.revokeAll':
-      for (const id of owner.sessions) world.ended.add(id);
+      for (const id of own) world.ended.add(id);
       return null;
     default:
       return 'there is no such procedure';
@@ -361,11 +373,13 @@ function wrongWithAdmin({ world, path, input, data, before }: AnsweredCall): str
       if (changed.id !== target.id) return 'somebody else was changed';
       if (changed.role !== target.role) target.version += 1;
       Object.assign(target, { role: changed.role, status: changed.status });
-      if (changed.status === 'disabled') for (const id of target.sessions) world.ended.add(id);
+      if (changed.status === 'disabled') {
+        for (const id of before.sessions.get(target) ?? []) world.ended.add(id);
+      }
       return null;
     }
     case 'admin.revokeSessions':
-      for (const id of target?.sessions ?? []) world.ended.add(id);
+      for (const id of (target && before.sessions.get(target)) ?? []) world.ended.add(id);
       return null;
     default:
       return null;
