@@ -24,11 +24,8 @@ const maxDiscardingMs = 1_000;
 
 export function createNodeHandler(handle: Handler, logger: Logger): NodeHandler {
   return (req, res, next) => {
-    const gone = new AbortController();
-    res.once('close', () => {
-      if (!res.writableFinished) gone.abort();
-    });
-    respond(handle, { req, res, gone })
+    const client = createClientWatch(res);
+    respond(handle, { req, res, client })
       .then((isOurs) => {
         if (isOurs) return;
         if (next) next();
@@ -36,7 +33,7 @@ export function createNodeHandler(handle: Handler, logger: Logger): NodeHandler 
       })
       .catch((error: unknown) => {
         // A client that went away is no fault of ours, and nobody is there to be answered.
-        if (!gone.signal.aborted) logger.error(describeError(error), 'request failed');
+        if (!client.isGone()) logger.error(describeError(error), 'request failed');
         if (res.headersSent) res.destroy();
         else res.writeHead(500, { connection: 'close' }).end();
       });
@@ -46,8 +43,37 @@ export function createNodeHandler(handle: Handler, logger: Logger): NodeHandler 
 interface Exchange {
   readonly req: IncomingMessage & { readonly body?: unknown; readonly originalUrl?: unknown };
   readonly res: ServerResponse;
-  /** Aborted when the client goes away. */
-  readonly gone: AbortController;
+  readonly client: ClientWatch;
+}
+
+/** Whether whoever asked is still there. */
+interface ClientWatch {
+  isGone(): boolean;
+  /** Aborts when the client goes away; made for whoever asks for it, as most of a flood never does. */
+  signal(): AbortSignal;
+  /** Has been seen to be gone. */
+  leave(): void;
+}
+
+function createClientWatch(res: ServerResponse): ClientWatch {
+  let isGone = false;
+  let controller: AbortController | undefined;
+  function leave(): void {
+    isGone = true;
+    controller?.abort();
+  }
+  res.once('close', () => {
+    if (!res.writableFinished) leave();
+  });
+  return {
+    isGone: () => isGone,
+    leave,
+    signal() {
+      controller ??= new AbortController();
+      if (isGone) controller.abort();
+      return controller.signal;
+    },
+  };
 }
 
 async function respond(handle: Handler, exchange: Exchange): Promise<boolean> {
@@ -91,14 +117,16 @@ async function discardRest(req: IncomingMessage): Promise<void> {
   clearTimeout(timer);
 }
 
-function toCall({ req, gone }: Omit<Exchange, 'res'>): IncomingCall {
+function toCall({ req, client }: Omit<Exchange, 'res'>): IncomingCall {
   return {
     method: req.method ?? 'GET',
     // Express rewrites `url` below where it is mounted.
     target: (typeof req.originalUrl === 'string' ? req.originalUrl : req.url) ?? '/',
     headers: (name) => valuesOf(req.rawHeaders, name),
-    readBody: (take) => readBody(req, gone, take),
-    signal: gone.signal,
+    readBody: (take) => readBody(req, client, take),
+    get signal() {
+      return client.signal();
+    },
     source: { req },
   };
 }
@@ -117,7 +145,7 @@ function valuesOf(rawHeaders: readonly string[], name: string): string[] {
 
 async function readBody(
   req: Exchange['req'],
-  gone: AbortController,
+  client: ClientWatch,
   take: (piece: Uint8Array) => void,
 ): Promise<void> {
   // A body parser in front may have read the body already.
@@ -142,7 +170,7 @@ async function readBody(
       }
     }
     function onGone(): void {
-      gone.abort();
+      client.leave();
       settle(new Error('The client went away before its request was whole.'));
     }
     req.on('data', onData).on('end', settle).on('error', onGone).on('close', onGone);

@@ -1,3 +1,4 @@
+import { isUnexpired } from '../../shared/is-unexpired.ts';
 import { LatchkeyError } from '../../shared/latchkey-error.ts';
 import type { SessionRecord, UserRecord } from '../../shared/records.ts';
 import type { SessionParts } from './session-parts.ts';
@@ -26,13 +27,12 @@ export async function authenticate(
   if (!found || !user || user.id !== claims.userId || user.status !== 'active') {
     throw new LatchkeyError('session_revoked');
   }
-  if (!isLive(found.session, runtime.now())) throw new LatchkeyError('session_revoked');
+  const { session } = found;
+  if (session.revokedAt !== null || !isUnexpired(session, runtime.now())) {
+    throw new LatchkeyError('session_revoked');
+  }
   if (user.authorizationVersion !== claims.version || user.role !== claims.role) {
     throw new LatchkeyError('token_stale');
   }
-  return { user, session: found.session, claims: claims.custom };
-}
-
-function isLive(session: SessionRecord, now: number): boolean {
-  return session.revokedAt === null && session.expiresAt > now && session.idleExpiresAt > now;
+  return { user, session, claims: claims.custom };
 }

@@ -188,7 +188,7 @@ async function liveLives({ api }: Scene, isOver: () => boolean): Promise<number>
 async function askHoldings({ servers: [server] }: Scene): Promise<Holdings> {
   if (!server) throw new Error('There is no server.');
   const before = server.stderr().length;
-  server.kill('SIGUSR2');
+  server.kill('SIGWINCH');
   while (!server.stderr().slice(before).includes('\n')) await pass(20);
   const [, json = ''] = /holdings (.*)/.exec(server.stderr().slice(before)) ?? [];
   return JSON.parse(json) as Holdings; // As watch.ts writes it.

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 
 /**
- * Loaded into a server before its own code: on SIGUSR2 it collects garbage and writes what it
+ * Loaded into a server before its own code: on SIGWINCH it collects garbage and writes what it
  * holds, so that what grows is seen where it is and not guessed from outside.
  */
 export interface Holdings {
@@ -15,7 +15,7 @@ export interface Holdings {
   readonly resources: Readonly<Record<string, number>>;
 }
 
-process.on('SIGUSR2', () => {
+process.on('SIGWINCH', () => {
   globalThis.gc?.();
   const { heapUsed, rss } = process.memoryUsage();
   const resources: Record<string, number> = {};

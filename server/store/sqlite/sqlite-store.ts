@@ -15,6 +15,7 @@ import {
   type SQL,
 } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
+import { isUnexpired } from '../../../shared/is-unexpired.ts';
 import type {
   AuditHead,
   AuditRecord,
@@ -361,7 +362,7 @@ export function createSqliteStore(
         db
           .select()
           .from(sessions)
-          .where(and(eq(sessions.userId, userId), isNull(sessions.revokedAt), isUnexpired(now)))
+          .where(and(eq(sessions.userId, userId), isNull(sessions.revokedAt), whereUnexpired(now)))
           .orderBy(desc(sessions.id))
           .all(),
       ),
@@ -382,7 +383,7 @@ export function createSqliteStore(
         const { session, user } = found;
         if (rotated && user) return { kind: 'rotated', session, user };
         if (session.revokedAt !== null || user === null) return { kind: 'revoked' };
-        if (session.idleExpiresAt <= now || session.expiresAt <= now) return { kind: 'expired' };
+        if (!isUnexpired(session, now)) return { kind: 'expired' };
         // Both ways round: a clock that is set back must not hold the grace open.
         const isInGrace = Math.abs(now - session.rotatedAt) < graceMs;
         if (session.counter === counter + 1 && isInGrace) {
@@ -517,8 +518,10 @@ export function createSqliteStore(
   };
 }
 
-function isUnexpired(now: number | SQL.Aliased | ReturnType<typeof sql.placeholder>): SQL {
-  return sql`${sessions.expiresAt} > ${now} AND ${sessions.idleExpiresAt} > ${now}`;
+/** What `isUnexpired` says, in SQL. */
+function whereUnexpired(now: number | SQL.Aliased | ReturnType<typeof sql.placeholder>): SQL {
+  return sql`${sessions.expiresAt} > ${now} AND ${sessions.idleExpiresAt} > ${now}
+    AND ${sessions.createdAt} - ${now} < ${sessions.expiresAt} - ${sessions.createdAt}`;
 }
 
 /** Lower case alone would keep apart what is one letter: σ and ς, ß and ss. */
@@ -606,7 +609,7 @@ function prepareStatements(db: ReturnType<typeof drizzle>) {
           eq(sessions.counter, sql.placeholder('counter')),
           eq(sessions.sealedTokenKey, sql.placeholder('sealedTokenKey')),
           isNull(sessions.revokedAt),
-          isUnexpired(now),
+          whereUnexpired(now),
         ),
       )
       .returning({ id: sessions.id })
@@ -619,7 +622,7 @@ function prepareStatements(db: ReturnType<typeof drizzle>) {
           eq(sessions.userId, given('userId')),
           ne(sessions.id, given('id')),
           isNull(sessions.revokedAt),
-          isUnexpired(now),
+          whereUnexpired(now),
         ),
       )
       .orderBy(desc(sessions.id))
