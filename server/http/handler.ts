@@ -78,7 +78,7 @@ export function createHandler(parts: HandlerParts): Handler {
   const endpoint = `${basePath}/`;
   const always = securityHeaders(parts.url);
   const log = createRequestLog(logger, runtime);
-  const nextTurn = createTurnstile();
+  const nextTurn = createTurnstile(runtime);
   const turnedAway = new WeakMap<LatchkeyError, Answer>();
 
   async function answerCall(call: IncomingCall, admitted: AdmittedCall): Promise<Answer> {

@@ -1,5 +1,4 @@
 import { openConnection, requestOf, type Connection } from './connection.ts';
-import { percentilesOf, type Percentiles } from './percentiles.ts';
 
 /** Somebody who is signed in. */
 export interface Person {
@@ -14,7 +13,8 @@ export type Probed = (typeof probed)[number];
 
 /** What somebody who is signed in met meanwhile. */
 export interface Probe {
-  readonly percentiles: Readonly<Record<Probed, Percentiles>>;
+  /** How long each call took, in milliseconds. */
+  readonly samples: Readonly<Record<Probed, readonly number[]>>;
   /** How often each status came; 0 is a connection that ended before the answer. */
   readonly statuses: Readonly<Record<string, number>>;
 }
@@ -80,9 +80,5 @@ export async function probe(
   });
   await Promise.all(underWay);
   for (const connection of idle) connection[Symbol.dispose]();
-  const percentiles = {
-    'user.me': percentilesOf(samples['user.me']),
-    'auth.refresh': percentilesOf(samples['auth.refresh']),
-  };
-  return { percentiles, statuses };
+  return { samples, statuses };
 }
