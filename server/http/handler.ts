@@ -86,10 +86,10 @@ export function createHandler(parts: HandlerParts): Handler {
     const headers = createAnswerHeaders();
     let latchkey: CallContext | undefined;
     const accept = acceptOf(call);
-    const info = { accept, calls: admitted.paths.map((path) => ({ path })) };
+    const plainInfo = { accept, calls: admitted.paths.map((path) => ({ path })) };
     const options = {
       router: parts.router,
-      async createContext() {
+      async createContext({ info }: Required<Pick<ContextSource, 'info'>> = { info: plainInfo }) {
         const context = await parts.createContext({ ...call.source, res: headers, info });
         latchkey = context.latchkey;
         return context;
