@@ -39,7 +39,7 @@ export async function probe(
 
   async function call(person: Person, path: Probed, dueAt: number): Promise<void> {
     try {
-      const connection = idle.pop() ?? (await openConnection(url));
+      const connection = takeOpen(idle) ?? (await openConnection(url));
       const { refreshToken, accessToken: token, ip } = person;
       const isRefresh = path === 'auth.refresh';
       const request = requestOf(path, isRefresh ? { ip, input: { refreshToken } } : { ip, token });
@@ -81,4 +81,12 @@ export async function probe(
   await Promise.all(underWay);
   for (const connection of idle) connection[Symbol.dispose]();
   return { samples, statuses };
+}
+
+/** The server closes those that were idle for long. */
+function takeOpen(idle: Connection[]): Connection | undefined {
+  for (let connection = idle.pop(); connection; connection = idle.pop()) {
+    if (connection.isOpen()) return connection;
+  }
+  return undefined;
 }
