@@ -1,15 +1,18 @@
 import { existsSync } from 'node:fs';
 import type { Actor } from '../audit/audit-event.ts';
+import { compose, type Composition } from '../compose.ts';
 import { ConfigurationError } from '../config/configuration-error.ts';
 import { readEnvironment, type Environment } from '../config/environment.ts';
 import { secretPathOf } from '../config/secret.ts';
-import { databasePathOf } from '../config/settings.ts';
-import { compose, type Composition } from '../latchkey.ts';
+import { databasePathOf, isPostgres, secretPlaceOf, type Settings } from '../config/settings.ts';
 import { silentLogger } from '../logger.ts';
 import type { Runtime } from '../runtime.ts';
+import { loadPostgres } from '../store/load-postgres.ts';
+import { noAuditLinking } from '../store/no-audit-linking.ts';
+import { openStore, type OpenedStore } from '../store/open-store.ts';
 import { inspectDatabase } from '../store/sqlite/inspect-database.ts';
-import { openDatabase, type OpenedDatabase } from '../store/sqlite/open-database.ts';
-import { createSqliteStore, noAuditLinking } from '../store/sqlite/sqlite-store.ts';
+import { createSqliteStore } from '../store/sqlite/sqlite-store.ts';
+import type { Store } from '../store/store.ts';
 import type { CommandParts } from './command-parts.ts';
 
 /** Whoever may run commands on this machine. The audit log shows it by the user agent. */
@@ -54,10 +57,13 @@ export async function withInstallation(
 export async function migrate({
   variables,
   runtime,
-}: Pick<CommandParts, 'variables' | 'runtime'>): Promise<Omit<OpenedDatabase, 'database'>> {
-  const path = databasePathOf(readEnvironment(variables).settings);
-  const { database, ...done } = await openDatabase(path, runtime);
-  database.close();
+}: Pick<CommandParts, 'variables' | 'runtime'>): Promise<
+  Pick<OpenedStore, 'created' | 'migrationsApplied'>
+> {
+  const { database, databasePool } = readEnvironment(variables).settings;
+  const auditChain = noAuditLinking;
+  const { store, ...done } = await openStore({ database, databasePool, runtime, auditChain });
+  await store.close();
   return done;
 }
 
@@ -66,22 +72,17 @@ export async function migrate({
  * On a server's first start that is wanted; in a shell it means that a variable is not set.
  */
 async function assertReady({ settings, secret }: Environment, runtime: Runtime): Promise<void> {
-  const path = databasePathOf(settings);
-  const inspection = inspectDatabase(path);
-  if (!inspection) {
+  const found = await inspectStore(settings, runtime);
+  if (!found) {
     throw refuse('DATABASE_URL: there is no database. Set it as the server has it, or make one');
   }
   try {
-    if (inspection.pendingMigrations > 0) {
+    if (found.pendingMigrations > 0) {
       throw refuse('DATABASE_URL: the database is of an older version. Bring it up to date');
     }
-    const keys = await createSqliteStore(
-      inspection.database,
-      runtime,
-      noAuditLinking,
-    ).listSigningKeys();
+    const keys = await found.store.listSigningKeys();
     const active = keys.find(({ status }) => status === 'active');
-    if (active && secret === undefined && !existsSync(secretPathOf(path))) {
+    if (active && secret === undefined && !existsSync(secretPathOf(secretPlaceOf(settings)))) {
       throw new ConfigurationError([
         'LATCHKEY_SECRET: not set, and there is none beside the database. Set it as the server has it.',
       ]);
@@ -92,8 +93,35 @@ async function assertReady({ settings, secret }: Environment, runtime: Runtime):
       ]);
     }
   } finally {
-    inspection.close();
+    await found.close();
   }
+}
+
+/** A database as it is found. Nothing is made, and the store is there to be read. */
+interface Found {
+  readonly pendingMigrations: number;
+  readonly store: Store;
+  close(): void | Promise<void>;
+}
+
+/** @returns `null` when there is none, or nothing in it */
+async function inspectStore(settings: Settings, runtime: Runtime): Promise<Found | null> {
+  if (isPostgres(settings)) {
+    const { inspectPostgres } = await loadPostgres(
+      () => import('../store/postgres/inspect-database.ts'),
+    );
+    const inspection = await inspectPostgres(settings.database, runtime);
+    if (!inspection.isEmpty) return inspection;
+    await inspection.close();
+    return null;
+  }
+  const inspection = inspectDatabase(databasePathOf(settings));
+  return (
+    inspection && {
+      ...inspection,
+      store: createSqliteStore(inspection.database, runtime, noAuditLinking),
+    }
+  );
 }
 
 function refuse(problem: string): ConfigurationError {

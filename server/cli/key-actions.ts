@@ -1,4 +1,5 @@
 import { createAuditEvent } from '../audit/audit-event.ts';
+import { sortKeys } from '../tokens/key-ring.ts';
 import { assertConfirmed } from './assert-confirmed.ts';
 import type { CommandParts } from './command-parts.ts';
 import { formatTable } from './format-table.ts';
@@ -10,15 +11,13 @@ export async function listKeys(
 ): Promise<void> {
   await withInstallation(parts, async ({ accounts: { store } }) => {
     const records = await store.listSigningKeys();
-    const keys = records
-      .toSorted((a, b) => b.createdAt - a.createdAt)
-      .map(({ id, algorithm, status, createdAt, retiredAt }) => ({
-        id,
-        algorithm,
-        status,
-        createdAt: new Date(createdAt).toISOString(),
-        retiredAt: retiredAt === null ? null : new Date(retiredAt).toISOString(),
-      }));
+    const keys = sortKeys(records).map(({ id, algorithm, status, createdAt, retiredAt }) => ({
+      id,
+      algorithm,
+      status,
+      createdAt: new Date(createdAt).toISOString(),
+      retiredAt: retiredAt === null ? null : new Date(retiredAt).toISOString(),
+    }));
     if (json === true) {
       parts.terminal.print(JSON.stringify({ keys }, null, 2));
       return;

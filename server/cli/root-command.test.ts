@@ -4,35 +4,23 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
 import type { AuditRecord } from '../../shared/records.ts';
 import { login } from '../accounts/login.ts';
 import { createSecret, secretPathOf } from '../config/secret.ts';
 import { createRuntime } from '../runtime.ts';
 import { createTestClock, type TestClock } from '../testing/clock.ts';
-import { runCommandLine, type Command } from './command-line.ts';
+import type { Command } from './command-line.ts';
 import type { CommandParts } from './command-parts.ts';
 import { withInstallation } from './installation.ts';
 import { createRootCommand } from './root-command.ts';
+import { runCommand, type Outcome, type Person } from './testing/run-command.ts';
 
 const password = 'a long and lonely passphrase';
 /** Of that password, as another system would have it. */
 const importedHash = '$2y$04$CK9WFmpFZ7oOog1YKJ3ZEuq9caUE1EoHdbjZhYvCAMotSNJevJt0G';
 const somewhere = { ip: null, userAgent: null };
-
-/** Who sits at the terminal, if anybody. */
-interface Person {
-  /** What comes through a pipe while nobody is there. */
-  readonly input?: string;
-  /** What somebody answers, question by question; `null` is Ctrl+C. */
-  readonly answers?: readonly (string | boolean | null)[];
-}
-
-interface Outcome {
-  readonly exitCode: number;
-  readonly out: string;
-  readonly err: string;
-}
 
 interface Cli extends AsyncDisposable {
   readonly folder: string;
@@ -60,26 +48,12 @@ async function createCli(): Promise<Cli> {
     clock,
     variables,
     parts: { variables, runtime },
-    async run(commandLine, { input, answers } = {}) {
-      const left = [...(answers ?? [])];
-      const out: string[] = [];
-      const err: string[] = [];
-      const terminal: CommandParts['terminal'] = {
-        isInteractive: answers !== undefined,
-        print: (text) => out.push(text),
-        note: (text) => err.push(text),
-        confirm: async () => left.shift() === true,
-        askPassword: async () => {
-          const answer = left.shift();
-          return typeof answer === 'string' ? answer : null;
-        },
-        readInput: async () => input ?? '',
-      };
-      const root = createRootCommand({ terminal, runtime, variables });
-      const words = commandLine.split(' ').filter((word) => word !== '');
-      const exitCode = await runCommandLine(root, words, terminal);
-      return { exitCode, out: out.join('\n'), err: err.join('\n') };
-    },
+    run: (commandLine, person) =>
+      runCommand(
+        { runtime, variables },
+        commandLine.split(' ').filter((word) => word !== ''),
+        person,
+      ),
     async [Symbol.asyncDispose]() {
       await rm(folder, { recursive: true, force: true });
     },
@@ -123,10 +97,10 @@ describe('a command line', () => {
   test('explains every command and group', async () => {
     await using cli = await createCli();
     const { out } = await cli.run('--help');
-    expect(out).toMatch(/start\|migrate\|user\|keys\|audit\|secret\|doctor/);
+    expect(out).toMatch(/start\|migrate\|user\|keys\|audit\|copy\|secret\|doctor/);
     const terminal = {} as CommandParts['terminal'];
     const paths = pathsOf(createRootCommand({ ...cli.parts, terminal }));
-    expect(paths).toHaveLength(16);
+    expect(paths).toHaveLength(17);
     for (const path of paths) {
       expect(await cli.run(`${path} --help`)).toEqual(done(new RegExp(`USAGE.* latchkey ${path}`)));
       expect(await cli.run(`${path} -h`)).toEqual(done(/USAGE/));
@@ -476,9 +450,19 @@ describe('doctor', () => {
   test('sees a damaged database and what is no database', async () => {
     await using cli = await createCliWithAdmin();
     {
+      // Not the schema, without which there is nothing to examine.
+      const database = new DatabaseSync(cli.database);
+      const table = database
+        .prepare("SELECT rootpage FROM sqlite_schema WHERE name = 'audit_events'")
+        .get();
+      database.close();
       await using file = await open(cli.database, 'r+');
-      const { size } = await file.stat();
-      await file.write(Buffer.alloc(size / 2, 0xff), 0, size / 2, size / 2);
+      await file.write(
+        Buffer.alloc(4_096, 0xff),
+        0,
+        4_096,
+        (Number(table?.['rootpage']) - 1) * 4_096,
+      );
     }
     const { ok, ...found } = await examine(cli);
     expect(ok).toBe(false);

@@ -3,6 +3,7 @@ import { readPackageJson } from '../package-json.ts';
 import { createAuditCommand } from './audit.ts';
 import { defineLeaf, type Command } from './command-line.ts';
 import type { CommandParts } from './command-parts.ts';
+import { createCopyCommand } from './copy.ts';
 import { createKeysCommand } from './keys.ts';
 import { createUserCommand } from './user.ts';
 
@@ -38,6 +39,7 @@ export function createRootCommand(parts: CommandParts): Command {
       user: createUserCommand(parts),
       keys: createKeysCommand(parts),
       audit: createAuditCommand(parts),
+      copy: createCopyCommand(parts),
       secret: defineLeaf({
         meta: { description: 'Print a new LATCHKEY_SECRET' },
         run: () => terminal.print(createSecret(runtime)),

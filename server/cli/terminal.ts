@@ -13,6 +13,8 @@ export interface Terminal {
   print(text: string): void;
   /** What is said beside it, to stderr. */
   note(text: string): void;
+  /** Writes over what it wrote last, to stderr; `null` where that is no terminal. Ends with `''`. */
+  readonly rewriteLine: ((text: string) => void) | null;
   /** `false` for no and for Ctrl+C. */
   confirm(question: string): Promise<boolean>;
   /** What is typed stays hidden; `null` for Ctrl+C. */
@@ -32,6 +34,10 @@ export function createTerminal(): Terminal {
     isInteractive: stdin.isTTY && stderr.isTTY,
     print: (text) => write(stdout, text),
     note: (text) => write(stderr, text),
+    // What does not fit is cut off: a line that wraps cannot be written over.
+    rewriteLine: stderr.isTTY
+      ? (text) => stderr.write(`\r\u001B[K\u001B[?7l${text}\u001B[?7h`)
+      : null,
     async confirm(message) {
       const answer = await confirm({ message, initialValue: false, input: stdin, output: stderr });
       return answer === true;

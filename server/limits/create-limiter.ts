@@ -1,4 +1,4 @@
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import type { CounterOptions, CreateCounter } from './counter.ts';
 
 /** How many calls in how many seconds, for each key. */
 export interface LimitRule {
@@ -24,59 +24,60 @@ export interface Limiter {
   forget(key: string): Promise<void>;
 }
 
-export function createLimiter(rule: LimitRule): Limiter {
-  const plain = createPlainLimiter(rule);
-  return rule.pauseFactor === undefined ? plain : addPauses(plain, rule, rule.pauseFactor);
+export function createLimiter(
+  name: string,
+  rule: LimitRule,
+  createCounter: CreateCounter,
+): Limiter {
+  // With its numbers in the name, a rule that changes begins anew and meets no old state.
+  const counterName = [name, rule.calls, rule.seconds, rule.pauseFactor ?? []].flat().join(':');
+  const plain = createPlainLimiter({ ...rule, name: counterName }, createCounter);
+  return rule.pauseFactor === undefined
+    ? plain
+    : addPauses(plain, { ...rule, name: counterName, factor: rule.pauseFactor }, createCounter);
 }
 
-function createPlainLimiter({ calls, seconds }: LimitRule): Limiter {
-  const limiter = new RateLimiterMemory({ points: calls, duration: seconds });
+function createPlainLimiter(options: CounterOptions, createCounter: CreateCounter): Limiter {
+  const { calls } = options;
+  const counter = createCounter(options);
   return {
-    take: (key) => waitFor(limiter.consume(key)),
+    async take(key) {
+      const count = await counter.consume(key);
+      return count.calls > calls ? Math.max(1, count.leftMs) : 0;
+    },
     async peek(key) {
-      const state = await limiter.get(key);
-      return state && state.consumedPoints >= calls ? state.msBeforeNext : 0;
+      const count = await counter.read(key);
+      return count && count.calls >= calls ? count.leftMs : 0;
     },
-    async giveBack(key) {
-      await limiter.reward(key);
-    },
-    async forget(key) {
-      await limiter.delete(key);
-    },
+    giveBack: (key) => counter.add(key, -1),
+    forget: (key) => counter.remove(key),
   };
 }
 
 /** Each step is decided by one atomic `consume`, so that parallel calls get no more than one pass. */
-function addPauses(plain: Limiter, { seconds }: LimitRule, factor: number): Limiter {
-  const gate = new RateLimiterMemory({ points: 1, duration: seconds });
-  const passes = new RateLimiterMemory({ points: seconds, duration: seconds });
+function addPauses(
+  plain: Limiter,
+  { name, seconds, factor }: { name: string; seconds: number; factor: number },
+  createCounter: CreateCounter,
+): Limiter {
+  const gate = createCounter({ name: `${name}:gate`, calls: 1, seconds });
+  const passes = createCounter({ name: `${name}:passes`, calls: seconds, seconds });
   return {
     async take(key) {
       if ((await plain.take(key)) === 0) return 0;
-      const passed = (await passes.get(key))?.consumedPoints ?? 0;
-      const customDuration = Math.min(seconds, factor ** (passed + 1));
-      const waitMs = await waitFor(gate.consume(key, 1, { customDuration }));
-      if (waitMs === 0) await passes.penalty(key);
-      return waitMs;
+      const passed = (await passes.read(key))?.calls ?? 0;
+      const count = await gate.consume(key, Math.min(seconds, factor ** (passed + 1)));
+      if (count.calls > 1) return Math.max(1, count.leftMs);
+      await passes.add(key, 1);
+      return 0;
     },
     async peek(key) {
       if ((await plain.peek(key)) === 0) return 0;
-      return (await gate.get(key))?.msBeforeNext ?? 0;
+      return (await gate.read(key))?.leftMs ?? 0;
     },
     giveBack: (key) => plain.giveBack(key),
     async forget(key) {
-      await Promise.all([plain.forget(key), gate.delete(key), passes.delete(key)]);
+      await Promise.all([plain.forget(key), gate.remove(key), passes.remove(key)]);
     },
   };
-}
-
-/** rate-limiter-flexible rejects with the state of the budget where it refuses. */
-async function waitFor(consuming: Promise<RateLimiterRes>): Promise<number> {
-  try {
-    await consuming;
-    return 0;
-  } catch (refusal) {
-    if (refusal instanceof RateLimiterRes) return Math.max(1, refusal.msBeforeNext);
-    throw refusal;
-  }
 }

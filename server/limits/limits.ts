@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { LatchkeyError } from '../../shared/latchkey-error.ts';
 import type { Runtime } from '../runtime.ts';
+import { createMemoryCounter, type CreateCounter } from './counter.ts';
 import { createLimiter, type Limiter, type LimitRule } from './create-limiter.ts';
 
 export type { LimitRule } from './create-limiter.ts';
@@ -30,6 +31,8 @@ export const defaultLimits = {
   registerOverall: { calls: 3_000, seconds: 3_600 },
   /** Sessions refreshed from one address. */
   refreshPerAddress: { calls: 600, seconds: 60 },
+  /** Names and secrets of services that were wrong, from one address. Who has a right one is never counted. */
+  serviceGuessesPerAddress: { calls: 10, seconds: 60 },
   /** Changes of profile by one user: each tells whether a username is taken. */
   updatePerUser: { calls: 30, seconds: 3_600 },
 } as const satisfies Record<string, LimitRule>;
@@ -73,11 +76,23 @@ const chosenKeys = 32_768;
 
 /** Limits kept in this process. */
 export function createMemoryLimits(overrides: LimitOverrides, runtime: Runtime): Limits {
-  const salt = runtime.randomBytes(32);
+  return createLimits(overrides, runtime.randomBytes(32), createMemoryCounter);
+}
+
+/**
+ * Limits on counters of some kind.
+ *
+ * @param salt makes names of keys: the same in all processes that share counters
+ */
+export function createLimits(
+  overrides: LimitOverrides,
+  salt: Uint8Array,
+  createCounter: CreateCounter,
+): Limits {
   const limiters = new Map(
     Object.entries<LimitRule>({ ...defaultLimits, ...overrides }).map(([name, rule]) => [
       name,
-      createLimiter(rule),
+      createLimiter(name, rule, createCounter),
     ]),
   );
 
@@ -87,11 +102,19 @@ export function createMemoryLimits(overrides: LimitOverrides, runtime: Runtime):
     return limiter;
   }
 
+  function digest(text: string): Buffer {
+    return createHmac('sha256', salt).update(text).digest();
+  }
+
+  /** In a shared place neither an id nor an address stands, and no key of another installation. */
   function nameOf({ key }: Budget): string {
+    return digest(wordsOf(key)).toString('base64url', 0, 16);
+  }
+
+  function wordsOf(key: LimitKey): string {
     if (key === 'everybody') return key;
     if ('known' in key) return `known ${key.known}`;
-    const digest = createHmac('sha256', salt).update(key.chosen).digest();
-    return `chosen ${digest.readUInt32BE(0) % chosenKeys}`;
+    return `chosen ${digest(key.chosen).readUInt32BE(0) % chosenKeys}`;
   }
 
   return {
@@ -104,7 +127,7 @@ export function createMemoryLimits(overrides: LimitOverrides, runtime: Runtime):
             others.map((other) => limiterOf(other).peek(nameOf(other))),
           );
           const retryAfterSeconds = Math.ceil(Math.max(waitMs, ...waits) / 1_000);
-          throw new LatchkeyError('rate_limited', { retryAfterSeconds });
+          throw new LatchkeyError('rate_limited', { retryAfterSeconds, limit: budget.limit });
         }
       }
     },

@@ -22,7 +22,8 @@ export interface AuditLinking {
  * the change is durable.
  *
  * A store that cannot answer now (locked, full, read-only, gone) rejects with
- * the reason `overloaded`; nothing has changed then.
+ * the reason `overloaded`; nothing has changed then, unless the answer to a commit was
+ * lost on its way from another machine.
  */
 export interface Store {
   /** Adds a user and, if given, the session that the user starts with. */
@@ -52,6 +53,11 @@ export interface Store {
    */
   startSession(command: StartSession): Promise<UserRecord | null>;
   findSession(sessionId: string): Promise<SessionWithUser | null>;
+  /**
+   * What `findSession` would find, where that is known without looking; `undefined` where it is not.
+   * Never what this process has changed since; nor another one, a second ago or longer.
+   */
+  recallSession(sessionId: string): SessionWithUser | undefined;
   /** The addresses from which a user was signed in lately, newest session first. */
   listAddresses(userId: string): Promise<string[]>;
   /** The sessions of a user that have not ended, newest first. */
@@ -83,6 +89,14 @@ export interface Store {
   pruneAuditEvents(command: { before: number; limit: number }): Promise<number>;
   /** Newest first. */
   listAuditEvents(query: AuditQuery): Promise<AuditRecord[]>;
+
+  // Counts go through all there is, so that each is many transactions and holds nobody up:
+  // what changes meanwhile may be in it or not.
+  countUsers(): Promise<number>;
+  /** The sessions that are live where the steps end, and in each step those that started and ended. */
+  countSessions(steps: Steps): Promise<SessionCounts>;
+  /** In each step the events of these types; one that stands for others `leftOut` counts as them. */
+  countEvents(query: Steps & { readonly types: readonly string[] }): Promise<number[]>;
 
   /** Resolves when the store can be read. */
   ping(): Promise<void>;
@@ -202,6 +216,19 @@ export interface ReplaceSigningKeys {
   readonly next: SigningKeyRecord;
   readonly at: number;
   readonly event: AuditRecord;
+}
+
+/** Equal steps of time, oldest first. Each begins after its first millisecond and ends with its last. */
+export interface Steps {
+  readonly since: number;
+  readonly stepMs: number;
+  readonly count: number;
+}
+
+export interface SessionCounts {
+  readonly live: number;
+  readonly started: readonly number[];
+  readonly ended: readonly number[];
 }
 
 export interface AuditQuery {

@@ -1,11 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
-import {
-  assertSqliteVersion,
-  explainDatabaseError,
-  findPendingMigrations,
-  sqliteVersionOf,
-} from './open-database.ts';
+import { explainDatabaseError } from '../explain-database-error.ts';
+import { assertSqliteVersion, findPendingMigrations, sqliteVersionOf } from './open-database.ts';
 
 /** One fault is enough to restore a backup; some more tell how bad it is. */
 const maxFaults = 3;

@@ -6,23 +6,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
+import { readMigrationFiles } from 'drizzle-orm/migrator';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createAuditChain } from '../../audit/audit-chain.ts';
 import { ConfigurationError } from '../../config/configuration-error.ts';
 import { createRuntime, type Runtime } from '../../runtime.ts';
+import { explainDatabaseError } from '../explain-database-error.ts';
 import type { OpenerAnswer, OpenerCall } from '../testing/opener.ts';
 import { addSession, addUser } from '../testing/store-scene.ts';
-import {
-  assertSqliteVersion,
-  explainDatabaseError,
-  openDatabase,
-  sqliteVersionOf,
-} from './open-database.ts';
+import { assertSqliteVersion, openDatabase, sqliteVersionOf } from './open-database.ts';
 import { createSqliteStore } from './sqlite-store.ts';
 
 const runtime = createRuntime();
 const auditChain = createAuditChain(runtime.randomBytes(32));
 const migrationsFolder = fileURLToPath(new URL('../../../drizzle/sqlite', import.meta.url));
+const allMigrations = readMigrationFiles({ migrationsFolder }).length;
 
 let root: string;
 let folder: string;
@@ -68,7 +66,7 @@ describe('a new file', () => {
     try {
       path = join(folder, 'made', 'here', 'latchkey.db');
       const { database, ...opened } = await openDatabase(path, runtime);
-      expect(opened).toEqual({ created: true, migrationsApplied: 1 });
+      expect(opened).toEqual({ created: true, migrationsApplied: allMigrations });
       database.exec("INSERT INTO __drizzle_migrations (hash, created_at) VALUES ('x', 0)");
       for (const file of [path, `${path}-wal`, `${path}-shm`]) {
         expect(await modeOf(file)).toBe('600');
@@ -219,13 +217,51 @@ test('SQLite is new enough to share a file', () => {
   }
 });
 
+test('users of a file from before the index of search texts are found by it, in their order', async () => {
+  const first = join(folder, 'first');
+  await cp(migrationsFolder, first, { recursive: true });
+  const journalFile = join(first, 'meta', '_journal.json');
+  const journal = JSON.parse(await readFile(journalFile, 'utf8')) as { entries: object[] };
+  await writeFile(
+    journalFile,
+    JSON.stringify({ ...journal, entries: journal.entries.slice(0, 1) }),
+  );
+  const { database: before } = await openDatabase(path, runtime, first);
+  const insert = before.prepare(
+    "INSERT INTO users VALUES (?, ?, 0, NULL, ?, 'user', 'active', 0, 'hash', ?, 1, 1)",
+  );
+  const ids = [runtime.newId(), runtime.newId(), runtime.newId()];
+  for (const index of [2, 0, 1]) {
+    const email = `person-${index}@example.com`;
+    insert.run(ids[index], email, `Ada ${index}`, `${email}\n\nAda ${index}`.toUpperCase());
+  }
+  before.close();
+
+  const { database, migrationsApplied } = await openDatabase(path, runtime);
+  expect(migrationsApplied).toBe(allMigrations - 1);
+  const store = createSqliteStore(database, runtime, auditChain);
+  const find = async (search?: string) =>
+    (await store.listUsers({ search, limit: 9 })).map(({ id }) => id);
+  expect(await find()).toEqual(ids.toReversed());
+  expect(await find('ada')).toEqual(ids.toReversed());
+  expect(await find('SON-1@')).toEqual([ids[1]]);
+  expect(database.pragma('integrity_check', { simple: true })).toBe('ok');
+  await store.close();
+});
+
 test('a migration that rebuilds a table takes nothing from those that refer to it', async () => {
   const newer = join(folder, 'migrations');
   await cp(migrationsFolder, newer, { recursive: true });
   const journalFile = join(newer, 'meta', '_journal.json');
   const journal = JSON.parse(await readFile(journalFile, 'utf8')) as { entries: object[] };
   const when = Date.UTC(2100, 0, 1);
-  journal.entries.push({ idx: 1, version: '6', when, tag: '0001_rebuilt', breakpoints: true });
+  journal.entries.push({
+    idx: journal.entries.length,
+    version: '6',
+    when,
+    tag: '9999_rebuilt',
+    breakpoints: true,
+  });
   await writeFile(journalFile, JSON.stringify(journal));
 
   const { database: before } = await openDatabase(path, runtime);
@@ -243,9 +279,10 @@ test('a migration that rebuilds a table takes nothing from those that refer to i
     'INSERT INTO __new_users SELECT * FROM users;',
     'DROP TABLE users;',
     'ALTER TABLE __new_users RENAME TO users;',
+    'CREATE UNIQUE INDEX users_id ON users (id);',
     'PRAGMA foreign_keys=ON;',
   ];
-  await writeFile(join(newer, '0001_rebuilt.sql'), statements.join('--> statement-breakpoint\n'));
+  await writeFile(join(newer, '9999_rebuilt.sql'), statements.join('--> statement-breakpoint\n'));
 
   const { database: after, migrationsApplied } = await openDatabase(path, runtime, newer);
   expect(migrationsApplied).toBe(1);
@@ -284,7 +321,7 @@ describe('beside other processes', () => {
         sum.created += Number(answer.created);
         sum.migrationsApplied += answer.migrationsApplied;
       }
-      expect(sum).toEqual({ created: 1, migrationsApplied: 1 });
+      expect(sum).toEqual({ created: 1, migrationsApplied: allMigrations });
       const { database, migrationsApplied } = await openDatabase(file, runtime);
       expect(migrationsApplied).toBe(0);
       expect(database.pragma('integrity_check', { simple: true })).toBe('ok');
@@ -337,7 +374,7 @@ describe('beside other processes', () => {
       opener.send({ path, dieAt } satisfies OpenerCall);
       expect(await exited).toEqual([null, 'SIGKILL']);
       const { database, ...opened } = await openDatabase(path, runtime);
-      expect(opened).toEqual({ created: false, migrationsApplied: 1 });
+      expect(opened).toEqual({ created: false, migrationsApplied: allMigrations });
       expect(database.pragma('integrity_check', { simple: true })).toBe('ok');
       const store = createSqliteStore(database, runtime, auditChain);
       const user = await addUser(store);

@@ -1,19 +1,14 @@
-import {
-  accessSync,
-  chmodSync,
-  closeSync,
-  constants,
-  mkdirSync,
-  openSync,
-  statSync,
-} from 'node:fs';
+import { accessSync, chmodSync, closeSync, constants, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
-import { readMigrationFiles, type MigrationMeta } from 'drizzle-orm/migrator';
+import type { MigrationMeta } from 'drizzle-orm/migrator';
 import { ConfigurationError } from '../../config/configuration-error.ts';
 import type { Runtime } from '../../runtime.ts';
-import { isBusy, sqliteCodeOf } from './sqlite-error.ts';
+import { explainDatabaseError } from '../explain-database-error.ts';
+import { readMigrationFiles } from './drizzle.ts';
+import { makeFolders } from './make-folders.ts';
+import { isBusy } from './sqlite-error.ts';
 
 /** The first version without the WAL-reset bug, which could damage a shared file. */
 const minSqliteVersion = [3, 51, 3] as const;
@@ -46,8 +41,10 @@ export async function openDatabase(
   migrationsFolder: string = ownMigrationsFolder,
 ): Promise<OpenedDatabase> {
   let database: Database.Database | undefined;
+  let modeBefore: number | null = null;
   try {
-    const created = path !== ':memory:' && prepareFile(path);
+    modeBefore = path === ':memory:' ? null : prepareFile(path);
+    const created = path !== ':memory:' && modeBefore === null;
     const opened = new Database(path, { timeout: busyTimeoutMs });
     database = opened;
     // Whatever the statement, preparing one reads the schema and may find the file locked.
@@ -66,28 +63,35 @@ export async function openDatabase(
     return { database: opened, created, migrationsApplied };
   } catch (error) {
     database?.close();
+    // It is somebody else's file: it stays as it was.
+    if (modeBefore !== null && codeOf(error) === 'SQLITE_NOTADB') chmodSync(path, modeBefore);
     throw error instanceof ConfigurationError ? error : explainDatabaseError(error);
   }
 }
 
-/** @returns whether the file was made by this call, and by no other process */
-function prepareFile(path: string): boolean {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+/**
+ * Makes the file, or sees to it that nobody else may read it.
+ *
+ * @returns the mode that it had; `null` if it was made by this call, and by no other process
+ */
+function prepareFile(path: string): number | null {
+  makeFolders(dirname(path));
   try {
     // SQLite gives its WAL and shared-memory files the mode of this one.
     closeSync(openSync(path, 'wx', 0o600));
-    return true;
+    return null;
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error;
   }
   // A file that exists is not opened here: closing it again would let go of every lock
   // that another connection of this process has on it (POSIX fcntl).
-  if (statSync(path).isDirectory()) {
+  const found = statSync(path);
+  if (found.isDirectory()) {
     throw Object.assign(new Error('The path is a folder.'), { code: 'EISDIR' });
   }
   accessSync(path, constants.R_OK | constants.W_OK);
   chmodSync(path, 0o600);
-  return false;
+  return found.mode & 0o777;
 }
 
 async function untilUnlocked<T>(runtime: Runtime, work: () => T): Promise<T> {
@@ -165,39 +169,6 @@ export function assertSqliteVersion(version: string): void {
       ]);
     }
   }
-}
-
-const explanations: Readonly<Record<string, string>> = {
-  SQLITE_BUSY:
-    'another process holds a lock on the database. Stop that process, or wait until it is done',
-  SQLITE_CANTOPEN: 'the file cannot be opened. Check that its folder exists and may be written to',
-  SQLITE_CORRUPT: 'the database is damaged. Restore it from a backup',
-  SQLITE_ERROR: 'the database has other tables than Latchkey makes. Name another file',
-  SQLITE_FULL: 'the disk is full. Free some space',
-  SQLITE_IOERR: 'the file cannot be read or written. Check the disk',
-  SQLITE_NOTADB: 'the file is not a SQLite database. Name another file, or restore a backup',
-  SQLITE_READONLY: 'the database may only be read. Give this user the right to write to it',
-  EACCES: 'this user may not open the file. Give it the right to, or name another file',
-  EEXIST: 'a part of the path is not a folder. Name another file',
-  EISDIR: 'this is a folder. Name a file',
-  ENOSPC: 'the disk is full. Free some space',
-  ENOTDIR: 'a part of the path is not a folder. Name another file',
-  EPERM: 'the file belongs to another user. Run as that user, or change the owner',
-  EROFS: 'the file system may only be read. Name a file on another one',
-};
-
-/**
- * What to do when the file cannot be used, as a ConfigurationError. An error without
- * a code of SQLite or of the system is a defect, and stays as it is.
- */
-export function explainDatabaseError(error: unknown): unknown {
-  const code = sqliteCodeOf(error) ?? codeOf(error);
-  if (code === null) return error;
-  const explanation =
-    explanations[code] ??
-    explanations[code.split('_').slice(0, 2).join('_')] ??
-    `opening the file fails with ${code}. Check the path, its rights and its disk`;
-  return new ConfigurationError([`DATABASE_URL: ${explanation}.`], { cause: error });
 }
 
 function codeOf(error: unknown): string | null {

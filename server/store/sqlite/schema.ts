@@ -1,12 +1,13 @@
-import { sql } from 'drizzle-orm';
-import { blob, index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core';
+import { blob, index, integer, sql, sqliteTable, text, uniqueIndex } from './drizzle.ts';
 
 /** Tables on SQLite. Times are milliseconds since the Unix epoch. */
 
 export const users = sqliteTable(
   'users',
   {
-    id: text().primaryKey(),
+    /** The order in which users were added: that of every list, and of the index of texts. */
+    number: integer().primaryKey(),
+    id: text().notNull(),
     email: text().notNull(),
     emailVerified: integer('email_verified', { mode: 'boolean' }).notNull(),
     username: text(),
@@ -21,11 +22,29 @@ export const users = sqliteTable(
     updatedAt: integer('updated_at').notNull(),
   },
   (table) => [
+    uniqueIndex('users_id').on(table.id),
     uniqueIndex('users_email').on(table.email),
     uniqueIndex('users_username').on(table.username),
-    index('users_role').on(table.role, table.id),
+    // Each ends with the number (SQLite, "Rowid Tables"), which is the order of a list.
+    index('users_role').on(table.role),
+    index('users_status').on(table.status),
+    index('users_role_status').on(table.role, table.status),
   ],
 );
+
+/** What a reader of users gets. */
+export const userColumns = {
+  id: users.id,
+  email: users.email,
+  emailVerified: users.emailVerified,
+  username: users.username,
+  name: users.name,
+  role: users.role,
+  status: users.status,
+  authorizationVersion: users.authorizationVersion,
+  createdAt: users.createdAt,
+  updatedAt: users.updatedAt,
+};
 
 export const sessions = sqliteTable(
   'sessions',

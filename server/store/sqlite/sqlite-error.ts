@@ -1,10 +1,10 @@
-import { DrizzleQueryError } from 'drizzle-orm/errors';
 import { LatchkeyError } from '../../../shared/latchkey-error.ts';
+import { DrizzleQueryError } from './drizzle.ts';
 
 const retryAfterSeconds = 1;
 
 /** SQLite's result code, such as `SQLITE_BUSY`, wherever it stands in a chain of causes. */
-export function sqliteCodeOf(error: unknown): string | null {
+function sqliteCodeOf(error: unknown): string | null {
   const cause = error instanceof DrizzleQueryError ? error.cause : error;
   if (!(cause instanceof Error) || !('code' in cause)) return null;
   return typeof cause.code === 'string' && cause.code.startsWith('SQLITE_') ? cause.code : null;

@@ -47,6 +47,29 @@ async function openScene(): Promise<Scene> {
   };
 }
 
+test('the index of search texts holds what the users have, who come, change and go', async () => {
+  await using s = await openScene();
+  const check = () =>
+    s.database.exec("INSERT INTO users_search(users_search, rank) VALUES('integrity-check', 1)");
+  await addUser(s.store, { name: 'Grace Hopper' });
+  const renamed = await addUser(s.store, { name: 'Ada Lovelace' });
+  const gone = await addUser(s.store, { name: 'Alan Turing' });
+  check();
+  await s.store.updateProfile({ userId: renamed.id, name: 'Ada King', at: 1, event: newEvent() });
+  await s.store.setRole({ userId: renamed.id, role: 'reader', at: 1, event: newEvent() });
+  check();
+  await s.store.deleteUser({ userId: gone.id, passwordHash: 'hash', at: 1, event: newEvent() });
+  check();
+  // Its number may be that of the one who is gone.
+  await addUser(s.store, { name: 'Edsger Dijkstra' });
+  check();
+  s.database.exec('VACUUM');
+  check();
+  expect(await s.store.listUsers({ search: 'ada k', limit: 9 })).toMatchObject([
+    { name: 'Ada King' },
+  ]);
+});
+
 test('while another process holds the lock, readers read and writers wait for it', async () => {
   await using s = await openScene();
   const user = await addUser(s.store);

@@ -1,20 +1,7 @@
 import { setImmediate as turnOfEventLoop } from 'node:timers/promises';
 import type Database from 'better-sqlite3';
-import {
-  and,
-  desc,
-  eq,
-  exists,
-  gt,
-  inArray,
-  isNull,
-  lt,
-  lte,
-  ne,
-  sql,
-  type SQL,
-} from 'drizzle-orm';
-import { drizzle } from 'drizzle-orm/better-sqlite3';
+import type { SQL } from 'drizzle-orm';
+import { isInGrace } from '../../../shared/is-in-grace.ts';
 import { isUnexpired } from '../../../shared/is-unexpired.ts';
 import type {
   AuditHead,
@@ -24,6 +11,7 @@ import type {
   UserRecord,
 } from '../../../shared/records.ts';
 import type { Runtime } from '../../runtime.ts';
+import { searchTextOf } from '../search-text.ts';
 import type {
   AuditLinking,
   AuditQuery,
@@ -37,40 +25,35 @@ import type {
   RevokeSessions,
   RotateOutcome,
   RotateSession,
-  SessionWithUser,
   SetRole,
   SetStatus,
   StartSession,
   Store,
   UpdateProfile,
-  UserQuery,
 } from '../store.ts';
 import { createCommitGroup } from './commit-group.ts';
+import { createCounts } from './count.ts';
+import {
+  and,
+  desc,
+  drizzle,
+  eq,
+  exists,
+  gt,
+  inArray,
+  isNull,
+  lt,
+  lte,
+  ne,
+  sql,
+} from './drizzle.ts';
+import { createUserList } from './list-users.ts';
 import { createLockLine } from './lock-line.ts';
-import { auditEvents, auditHead, sessions, signingKeys, users } from './schema.ts';
+import { auditEvents, auditHead, sessions, signingKeys, userColumns, users } from './schema.ts';
+import { createSessionMemory } from './session-memory.ts';
 
 /** How many sessions of a user are looked at for where it was signed in. */
 const maxAddresses = 200;
-
-const userColumns = {
-  id: users.id,
-  email: users.email,
-  emailVerified: users.emailVerified,
-  username: users.username,
-  name: users.name,
-  role: users.role,
-  status: users.status,
-  authorizationVersion: users.authorizationVersion,
-  createdAt: users.createdAt,
-  updatedAt: users.updatedAt,
-};
-
-/** For whoever only reads. */
-export const noAuditLinking: AuditLinking = { append: refuseToRecord, cut: refuseToRecord };
-
-function refuseToRecord(): never {
-  throw new Error('This store was opened for reading.');
-}
 
 const eventColumns = {
   id: auditEvents.id,
@@ -112,7 +95,16 @@ export function createSqliteStore(
   const statements = prepareStatements(db);
   // A reader has no reason to stand behind the writers.
   const read = createLockLine(runtime);
-  const write = createCommitGroup(database, createLockLine(runtime));
+  const commit = createCommitGroup(database, createLockLine(runtime));
+  const memory = createSessionMemory(database, (id) => statements.sessionWithUser.get({ id }));
+
+  /** What was read before may be another after it. */
+  function write<T>(work: () => T): Promise<T> {
+    return commit(() => {
+      memory.forgetAll();
+      return work();
+    });
+  }
 
   function record(event: AuditRecord): void {
     const head = auditChain.append(statements.auditHead.get() ?? null, event);
@@ -211,25 +203,7 @@ export function createSqliteStore(
         return row ?? null;
       }),
 
-    listUsers: ({ search, role, status, limit, cursor }: UserQuery) =>
-      read(() =>
-        db
-          .select(userColumns)
-          .from(users)
-          .where(
-            and(
-              search === undefined || search === ''
-                ? undefined
-                : sql`instr(${users.searchText}, ${foldForSearch(search)}) > 0`,
-              role === undefined ? undefined : eq(users.role, role),
-              status === undefined ? undefined : eq(users.status, status),
-              cursor === undefined ? undefined : lt(users.id, cursor),
-            ),
-          )
-          .orderBy(desc(users.id))
-          .limit(limit)
-          .all(),
-      ),
+    listUsers: createUserList(db, read),
 
     updateProfile: ({ userId, name, username, at, event }: UpdateProfile) =>
       write((): UserRecord | 'not_found' | 'username_taken' => {
@@ -351,8 +325,15 @@ export function createSqliteStore(
         return credential.user;
       }),
 
-    findSession: (sessionId) =>
-      read((): SessionWithUser | null => statements.sessionWithUser.get({ id: sessionId }) ?? null),
+    findSession: (sessionId) => read(() => memory.read(sessionId)),
+
+    recallSession(sessionId) {
+      try {
+        return memory.recall(sessionId);
+      } catch {
+        return undefined; // What stands in the way, `findSession` says.
+      }
+    },
 
     listAddresses: (userId) =>
       read(() => statements.addresses.all({ userId }).flatMap(({ ip }) => ip ?? [])),
@@ -362,13 +343,14 @@ export function createSqliteStore(
         db
           .select()
           .from(sessions)
-          .where(and(eq(sessions.userId, userId), isNull(sessions.revokedAt), whereUnexpired(now)))
+          .where(and(eq(sessions.userId, userId), whereLive(now)))
           .orderBy(desc(sessions.id))
           .all(),
       ),
 
     rotateSession: ({ sessionId, counter, now, graceMs, origin, ...command }: RotateSession) =>
-      write((): RotateOutcome => {
+      commit((): RotateOutcome => {
+        memory.forget(sessionId);
         const sealedTokenKey = Buffer.from(command.sealedTokenKey);
         const rotated = statements.rotateSession.get({
           id: sessionId,
@@ -384,9 +366,7 @@ export function createSqliteStore(
         if (rotated && user) return { kind: 'rotated', session, user };
         if (session.revokedAt !== null || user === null) return { kind: 'revoked' };
         if (!isUnexpired(session, now)) return { kind: 'expired' };
-        // Both ways round: a clock that is set back must not hold the grace open.
-        const isInGrace = Math.abs(now - session.rotatedAt) < graceMs;
-        if (session.counter === counter + 1 && isInGrace) {
+        if (isInGrace(session, { counter, now, graceMs })) {
           return { kind: 'repeated', session, user };
         }
         revoke(eq(sessions.id, sessionId), now);
@@ -456,7 +436,7 @@ export function createSqliteStore(
           .run();
       }),
 
-    recordAuditEvent: (event) => write(() => record(event)),
+    recordAuditEvent: (event) => commit(() => record(event)),
 
     findAuditHead: () => read(() => statements.auditHead.get() ?? null),
 
@@ -496,7 +476,12 @@ export function createSqliteStore(
           .where(
             and(
               userId === undefined ? undefined : eq(auditEvents.userId, userId),
-              type === undefined ? undefined : eq(auditEvents.type, type),
+              // Of a user and a type, those of the user are looked through: a type has millions.
+              type === undefined
+                ? undefined
+                : userId === undefined
+                  ? eq(auditEvents.type, type)
+                  : sql`+${auditEvents.type} = ${type}`,
               cursor === undefined ? undefined : lt(auditEvents.id, cursor),
             ),
           )
@@ -504,6 +489,8 @@ export function createSqliteStore(
           .limit(limit)
           .all(),
       ),
+
+    ...createCounts(db, read, whereLive),
 
     ping: () =>
       read(() => {
@@ -518,19 +505,14 @@ export function createSqliteStore(
   };
 }
 
+function whereLive(now: number): SQL | undefined {
+  return and(isNull(sessions.revokedAt), whereUnexpired(now));
+}
+
 /** What `isUnexpired` says, in SQL. */
 function whereUnexpired(now: number | SQL.Aliased | ReturnType<typeof sql.placeholder>): SQL {
   return sql`${sessions.expiresAt} > ${now} AND ${sessions.idleExpiresAt} > ${now}
     AND ${sessions.createdAt} - ${now} < ${sessions.expiresAt} - ${sessions.createdAt}`;
-}
-
-/** Lower case alone would keep apart what is one letter: σ and ς, ß and ss. */
-function foldForSearch(text: string): string {
-  return text.normalize('NFC').toLowerCase().toUpperCase().normalize('NFC');
-}
-
-function searchTextOf({ email, username, name }: UserRecord): string {
-  return foldForSearch([email, username ?? '', name ?? ''].join('\n'));
 }
 
 /**

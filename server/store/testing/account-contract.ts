@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { AuditRecord, UserRecord } from '../../../shared/records.ts';
-import type { Store } from '../store.ts';
+import type { Store, UserQuery } from '../store.ts';
 import {
   addSession,
   addUser,
@@ -18,6 +18,7 @@ import {
   runtime,
   startedAt,
   type OpenStore,
+  type StoreUnderTest,
 } from './store-scene.ts';
 
 export function describeAccounts(open: OpenStore): void {
@@ -166,6 +167,85 @@ export function describeAccounts(open: OpenStore): void {
     expect(users.map(({ email }) => email.split('@', 1)[0])).toEqual(expected);
   });
 
+  const oddName = `"a b"c a" OR "b dog* AND d {k} :+ %_% \\ -fgh ^ij '--; ?1 "" NEAR( 👩‍👧x q\u0323\u0307z 王小明`;
+
+  const oddTexts = [
+    '"',
+    '""',
+    '"a',
+    'b"c',
+    'a" OR "b',
+    '*',
+    'g*',
+    'dog*',
+    '* AND',
+    'AND',
+    'AND d',
+    'NEAR(',
+    '-',
+    '-f',
+    ' -fgh',
+    '^',
+    '^ij',
+    '{k}',
+    'k} :',
+    '+',
+    '%',
+    '_',
+    '%_%',
+    '\\',
+    "'--",
+    ';',
+    '?1',
+    '👩',
+    '👩‍👧',
+    '👩‍👧x',
+    '\u0323',
+    'q\u0323',
+    'q\u0323\u0307z',
+    '王',
+    '王小',
+    '王小明',
+  ];
+
+  test.for(oddTexts)(
+    'searching for "%s" finds one who has that, and all who have',
+    async (search) => {
+      await using s = await open();
+      const list = () => s.other.listUsers({ search, limit: 2 });
+      for (const name of ['dog', 'a b c d fgh ij k x z', 'OR']) {
+        await addUser(s.store, { email: `${name.length}@test.example`, name });
+      }
+      const one = await addUser(s.store, { email: 'one@test.example', name: oddName });
+      expect(await list()).toEqual([one]);
+      const another = await addUser(s.store, { email: 'another@test.example', name: oddName });
+      expect(await list()).toEqual([another, one]);
+    },
+  );
+
+  test('each of those finds the one behind a thousand others', async () => {
+    await using s = await open();
+    await addUser(s.store, { email: 'dog@test.example', name: 'dog OR fgh' });
+    const one = await addUser(s.store, { email: 'one@test.example', name: oddName });
+    await addThousands(
+      s,
+      Array.from({ length: 2_100 }, (_, index) => newUser({ email: `${index}@test.example` })),
+    );
+    for (const search of oddTexts) {
+      expect(await s.other.listUsers({ search, limit: 2 })).toEqual([one]);
+    }
+    for (const search of [
+      'do*',
+      'dog AND fgh',
+      'dog -test',
+      'NEAR(dog fgh)',
+      'name:dog',
+      '"dog"',
+    ]) {
+      expect(await s.other.listUsers({ search, limit: 2 })).toEqual([]);
+    }
+  });
+
   test('a search goes on from a cursor and within a role', async () => {
     await using s = await open();
     const first = await addUser(s.store, { name: 'Kim', role: 'reader' });
@@ -175,6 +255,58 @@ export function describeAccounts(open: OpenStore): void {
     expect(await s.store.listUsers(query)).toEqual([second]);
     expect(await s.store.listUsers({ ...query, cursor: second.id })).toEqual([first]);
     expect(await s.store.listUsers({ ...query, cursor: first.id })).toEqual([]);
+  });
+
+  test('a page goes on behind a cursor whose user is gone', async () => {
+    await using s = await open();
+    const first = await addUser(s.store, { name: 'Kim' });
+    const gone = await addUser(s.store, { name: 'Kim' });
+    await addUser(s.store, { name: 'Kim' });
+    await s.store.deleteUser({
+      userId: gone.id,
+      passwordHash: 'hash',
+      at: later,
+      event: newEvent(),
+    });
+    for (const search of [undefined, 'kim', 'ki']) {
+      expect(await s.store.listUsers({ search, cursor: gone.id, limit: 9 })).toEqual([first]);
+      expect(await s.store.listUsers({ search, cursor: first.id, limit: 9 })).toEqual([]);
+    }
+  });
+
+  test('among thousands, a search finds the few and the many, in whatever the filters leave', async () => {
+    await using s = await open();
+    const total = 2_500;
+    const people = Array.from({ length: total }, (_, index) =>
+      newUser({
+        email: `${index}@${index === 7 ? 'abcd' : index < 2_200 ? 'abc-bcd' : 'new'}.many.example`,
+        name: index % 1_200 === 7 ? '王 Zoë' : 'Ann',
+        role: index < 2 ? 'admin' : 'user',
+        status: index % 500 === 3 ? 'disabled' : 'active',
+      }),
+    );
+    await addThousands(s, people);
+    const list = async (query: Partial<UserQuery>) =>
+      (await s.other.listUsers({ limit: 3, ...query })).map(({ email }) => Number.parseInt(email));
+    expect(await list({ search: 'many.example' })).toEqual([2_499, 2_498, 2_497]);
+    expect(await list({ search: 'a' })).toEqual([2_499, 2_498, 2_497]);
+    for (const search of ['zoë', '王 zoë', '王', 'ë']) {
+      expect(await list({ search })).toEqual([2_407, 1_207, 7]);
+      expect(await list({ search, limit: 2 })).toEqual([2_407, 1_207]);
+      expect(await list({ search, cursor: people[1_207]?.id })).toEqual([7]);
+    }
+    for (const search of ['many.example', 'ann', 'an']) {
+      expect(await list({ search, role: 'admin' })).toEqual([1, 0]);
+      expect(await list({ search, status: 'disabled' })).toEqual([2_003, 1_503, 1_003]);
+      expect(await list({ search, role: 'admin', status: 'disabled' })).toEqual([]);
+      expect(await list({ search, role: 'user', cursor: people[4]?.id })).toEqual([3, 2]);
+    }
+    // The oldest have all three characters of it somewhere, the newest have none.
+    expect(await list({ search: 'abcd' })).toEqual([7]);
+    expect(await list({ search: 'abc-bcd' })).toEqual([2_199, 2_198, 2_197]);
+    expect(await list({ search: 'abc-bcd', cursor: people[2]?.id })).toEqual([1, 0]);
+    expect(await list({ search: 'nn.many' })).toEqual([]);
+    expect(await list({ search: 'zz', role: 'user' })).toEqual([]);
   });
 
   test('of a profile changes what is given, and the search follows', async () => {
@@ -479,4 +611,16 @@ export function describeLastAdmin(open: OpenStore): void {
     const left = await s.store.listUsers({ role: 'admin', status: 'active', limit: 9 });
     expect(left).toHaveLength(1);
   });
+}
+
+async function addThousands(
+  { store, ...scene }: StoreUnderTest,
+  users: readonly UserRecord[],
+): Promise<void> {
+  if (scene.addUsers) return scene.addUsers(users);
+  await Promise.all(
+    users.map((user) =>
+      store.createUser({ user, passwordHash: 'hash', session: null, event: newEvent() }),
+    ),
+  );
 }

@@ -13,6 +13,10 @@ export interface StoreUnderTest extends AsyncDisposable {
   readonly store: Store;
   /** Another way to the same data, as a second process has it; the same store where there is none. */
   readonly other: Store;
+  /** Resolves when the store knows what the other one did before; where it is not told, it looks at every call. */
+  readonly catchUp?: () => Promise<void>;
+  /** Adds users whose password hash is `hash`, in this order, where so many calls would take too long. */
+  addUsers?(users: readonly UserRecord[]): Promise<void>;
 }
 /** Gives each test a store of its own. */
 export type OpenStore = () => Promise<StoreUnderTest>;
