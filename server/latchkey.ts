@@ -1,51 +1,42 @@
 import type { AnyTRPCRouter } from '@trpc/server';
-import { LatchkeyError } from '../shared/latchkey-error.ts';
-import type { UserRecord } from '../shared/records.ts';
 import {
-  builtInRoles,
-  createRoleSchemas,
   passwordSchema,
   readInput,
   type BuiltInRole,
   type NewAccountInput,
-  type RoleSchemas,
   type User,
 } from '../shared/schemas.ts';
-import { strangerFrom, type AccountParts } from './accounts/account-parts.ts';
+import { strangerFrom } from './accounts/account-parts.ts';
 import { createAccount } from './accounts/create-account.ts';
-import { createAuditChain, type AuditChain } from './audit/audit-chain.ts';
-import { createRefusalLog, type RefusalLog } from './audit/refusal-log.ts';
-import { ConfigurationError } from './config/configuration-error.ts';
-import { deriveKey, loadSecret } from './config/secret.ts';
+import { createFigures } from './accounts/read-figures.ts';
+import { createApiPage } from './api-page/create-api-page.ts';
 import {
-  databasePathOf,
-  resolveSettings,
-  type Settings,
-  type SettingsInput,
-} from './config/settings.ts';
-import { createClientIp } from './http/client-ip.ts';
+  compose,
+  type Composition,
+  type LatchkeyOptions,
+  type RolePermissions,
+} from './compose.ts';
+import { createClientIp, createProxyCheck } from './http/client-ip.ts';
+import { createConsoleRoutes } from './http/console.ts';
 import { createFetchHandler, type FetchHandler } from './http/fetch-handler.ts';
 import {
   createHandler,
+  defaultBasePath,
   type EndpointOptions,
-  type EndpointPath,
+  type EndpointSettings,
   type Handler,
 } from './http/handler.ts';
+import { createMetricsRoute } from './http/metrics-route.ts';
 import { createNodeHandler, type NodeHandler } from './http/node-handler.ts';
+import { createOAuthRoutes } from './http/oauth/oauth-routes.ts';
+import { createRequestIds } from './http/request-id.ts';
 import { createRoutes } from './http/routes.ts';
-import { createMemoryLimits, createNoLimits } from './limits/limits.ts';
-import { createLogger, describeError, type Logger } from './logger.ts';
-import { createPasswordHasher } from './passwords/password-hasher.ts';
-import { createPasswordPolicy } from './passwords/password-policy.ts';
+import { createTurnstile } from './http/turnstile.ts';
+import { watchRoute } from './http/watch-calls.ts';
 import { createAppRouter, createRouters } from './routers/app.ts';
-import { createRuntime, type Runtime } from './runtime.ts';
-import { explainDatabaseError, openDatabase } from './store/sqlite/open-database.ts';
-import { createSqliteStore } from './store/sqlite/sqlite-store.ts';
-import { createAccessTokens } from './tokens/access-token.ts';
-import { readCustomClaims, type CustomClaims } from './tokens/custom-claims.ts';
-import { createKeyRing, type KeyRing } from './tokens/key-ring.ts';
-import { createRefreshTokens } from './tokens/refresh-token.ts';
-import { createSealer } from './tokens/seal.ts';
+import type { CustomClaims } from './tokens/custom-claims.ts';
+import { createServiceCheck } from './tokens/service-credential.ts';
+import { authenticateRequest, type Caller } from './trpc/authenticate-request.ts';
 import {
   createCallContext,
   type ContextParts,
@@ -56,185 +47,12 @@ import { isHashingPath } from './trpc/credentials.ts';
 import { formatError, type LatchkeyErrorFormatter } from './trpc/error-formatter.ts';
 import { createProcedures, toUser } from './trpc/procedures.ts';
 import { createRefreshCookie } from './trpc/refresh-cookie.ts';
-
-/** Roles beyond `user` and `admin`, each with its permissions. */
-export type RolePermissions = Readonly<Record<string, readonly string[]>>;
-
-/** How Latchkey is set up as a library. Every option has a default but in production the secret. */
-export interface LatchkeyOptions<
-  Roles extends RolePermissions = Record<never, never>,
-  Claims extends CustomClaims = Record<never, never>,
-> extends Omit<SettingsInput, 'redis'> {
-  /**
-   * At least 32 random bytes as base64url or hex; `LATCHKEY_SECRET` of the environment by
-   * default. Outside production one is made and kept beside the database if there is none.
-   */
-  readonly secret?: string | undefined;
-  /** Your roles with their permissions; an admin may do everything. `user` may be given permissions too. */
-  readonly roles?: Roles;
-  /**
-   * Your claims for a user's access tokens, computed whenever one is issued: JSON values, 4 KiB at
-   * most. A call reads them from its token, so they are as old as it is, and not secret.
-   */
-  readonly claims?: (user: User<BuiltInRole | (keyof Roles & string)>) => Claims | Promise<Claims>;
-  /** One JSON line for each warning and error on stdout by default. */
-  readonly logger?: Logger;
-  /** @internal Turns time and randomness in tests. */
-  readonly runtime?: Runtime;
-}
-
-/** Everything in its place, for what stands outermost: the library, the server, the command line. */
-export interface Composition<Role extends string = BuiltInRole> {
-  readonly settings: Settings;
-  readonly runtime: Runtime;
-  readonly logger: Logger;
-  readonly accounts: AccountParts;
-  readonly keyRing: KeyRing;
-  readonly auditChain: AuditChain;
-  readonly refusals: RefusalLog;
-  readonly roles: readonly Role[];
-  readonly schemas: RoleSchemas<Role>;
-  /** What did not exist before. */
-  readonly created: {
-    readonly database: boolean;
-    readonly migrations: number;
-    readonly secretPath: string | null;
-  };
-  close(): Promise<void>;
-}
-
-/** Sessions stay this long after their end, to say that they have ended. */
-const endedSessionsKeptMs = 24 * 3_600_000;
-const pruneEveryMs = 60_000;
-const prunedAtOnce = 500;
-
-/**
- * Opens the database and puts the parts together.
- *
- * @throws ConfigurationError with a line for each thing to mend
- */
-export async function compose<
-  const Roles extends RolePermissions = Record<never, never>,
-  Claims extends CustomClaims = Record<never, never>,
->(
-  options: LatchkeyOptions<Roles, Claims>,
-): Promise<Composition<BuiltInRole | (keyof Roles & string)>> {
-  type Role = BuiltInRole | (keyof Roles & string);
-  const { secret: configured, roles: rolePermissions, claims, ...rest } = options;
-  const { logger = createLogger('warn'), runtime = createRuntime(), ...input } = rest;
-  const production = input.production ?? process.env['NODE_ENV'] === 'production';
-  const settings = resolveSettings({ ...input, production }, 'option');
-  const roles = rolesOf(rolePermissions);
-
-  const databasePath = databasePathOf(settings);
-  const { secret, createdPath } = loadSecret({
-    // An empty variable is one that is not set, as everywhere.
-    configured: configured ?? (process.env['LATCHKEY_SECRET'] || undefined),
-    databasePath,
-    production,
-    runtime,
-  });
-  const opened = await openDatabase(databasePath, runtime);
-  const auditChain = createAuditChain(deriveKey(secret, 'audit'));
-  const store = createSqliteStore(opened.database, runtime, auditChain);
-  try {
-    const sealer = createSealer(deriveKey(secret, 'seal'), runtime);
-    const keyRing = createKeyRing({
-      algorithm: settings.signingAlgorithm,
-      tokenLifetimeMs: settings.accessTtlSeconds * 1_000,
-      store,
-      sealer,
-      runtime,
-    });
-    // The first start makes the keys; a wrong secret shows here and not at the first sign-in.
-    await keyRing.activeKey();
-    const accounts: AccountParts = {
-      store,
-      runtime,
-      accessTokens: createAccessTokens({
-        keyRing,
-        issuer: settings.url,
-        audience: settings.audience,
-        ttlSeconds: settings.accessTtlSeconds,
-        runtime,
-      }),
-      refreshTokens: createRefreshTokens(sealer, runtime),
-      sessionSettings: {
-        ttlMs: settings.sessionTtlSeconds * 1_000,
-        idleTtlMs: settings.sessionIdleTtlSeconds * 1_000,
-        refreshGraceMs: settings.refreshGraceSeconds * 1_000,
-        maxPerUser: settings.maxSessionsPerUser,
-      },
-      claimsOf: async (user: UserRecord) =>
-        claims ? readCustomClaims(await claims(toUser<Role>(user))) : {},
-      hasher: createPasswordHasher({
-        cost: settings.bcryptCost,
-        pepper: deriveKey(secret, 'pepper'),
-      }),
-      policy: createPasswordPolicy(settings.minPasswordLength, [
-        ...settings.passwordWords,
-        new URL(settings.url).hostname,
-      ]),
-      limits: settings.rateLimits ? createMemoryLimits(settings.limits, runtime) : createNoLimits(),
-    };
-    const stopPruning = runtime.every(pruneEveryMs, () => {
-      prune(accounts, settings).catch((error: unknown) => {
-        logger.warn(describeError(error), 'pruning failed');
-      });
-    });
-    const refusals = createRefusalLog(runtime, (event) => store.recordAuditEvent(event));
-    return {
-      settings,
-      runtime,
-      logger,
-      accounts,
-      keyRing,
-      auditChain,
-      refusals,
-      roles,
-      schemas: createRoleSchemas(roles),
-      created: {
-        database: opened.created,
-        migrations: opened.migrationsApplied,
-        secretPath: createdPath,
-      },
-      async close() {
-        stopPruning();
-        await refusals.close();
-        await store.close();
-      },
-    };
-  } catch (error) {
-    await store.close();
-    // To a caller it is a matter of trying again; here it is one for whoever starts the server.
-    throw error instanceof LatchkeyError ? explainDatabaseError(error.cause) : error;
-  }
-}
-
-async function prune({ store, runtime }: AccountParts, settings: Settings): Promise<void> {
-  const now = runtime.now();
-  await store.pruneSessions({ before: now - endedSessionsKeptMs, limit: prunedAtOnce });
-  const auditKeptMs = settings.auditRetentionDays * 24 * 3_600_000;
-  await store.pruneAuditEvents({ before: now - auditKeptMs, limit: prunedAtOnce });
-  await store.pruneSigningKeys(now - settings.accessTtlSeconds * 1_000 - endedSessionsKeptMs);
-}
-
-function rolesOf<Roles extends RolePermissions>(
-  permissions: Roles | undefined,
-): readonly (BuiltInRole | (keyof Roles & string))[] {
-  const declared = Object.keys(permissions ?? {});
-  if (!declared.every((role) => /^[a-z][a-z0-9_-]{0,31}$/.test(role))) {
-    throw new ConfigurationError([
-      'roles: a name is not valid. Wanted: 1 to 32 of a-z 0-9 _ -, beginning with a letter.',
-    ]);
-  }
-  return [...new Set([...builtInRoles, ...declared])];
-}
+import { readVisitor, type Visitor } from './trpc/visitor.ts';
 
 /** Makes a handler of a router. */
 export interface CreateHandler<RequestHandler> {
   /** Of Latchkey's own router. */
-  (endpoint?: EndpointPath & { readonly router?: undefined }): RequestHandler;
+  (endpoint?: EndpointSettings & { readonly router?: undefined }): RequestHandler;
   /**
    * Of yours.
    *
@@ -255,12 +73,41 @@ export interface Latchkey<
   readonly appRouter: ReturnType<typeof createAppRouter<Role, Permission, Claims>>;
   /** Latchkey's part of the context: spread it into yours. Never throws, and reads nothing but headers. */
   createContext(source: ContextSource): LatchkeyContext;
+  /**
+   * Who asks for a page that your server renders: the user of the refresh cookie, which is not
+   * spent by it, and a context to call queries with as that user. In cookie mode only, and where
+   * Latchkey is mounted in the process that renders.
+   *
+   * @example
+   * ```ts
+   * const { user, context } = await latchkey.readVisitor(request.headers);
+   * const posts = await appRouter.createCaller(context).posts.mine();
+   * ```
+   * @throws LatchkeyError `overloaded`, and whatever your `claims` throws
+   */
+  readVisitor(headers: ContextSource['req']['headers']): Promise<Visitor<Role>>;
+  /**
+   * Who makes a request outside tRPC, such as one to a REST route: by its `Authorization: Bearer`
+   * header, checked as a procedure checks it, session and user included. A cookie says nothing here.
+   *
+   * @param req of node:http, Express or Fastify, or a web request
+   * @example
+   * ```ts
+   * app.get('/api/report', async (req, res) => {
+   *   const { user } = await latchkey.authenticate(req);
+   *   res.json(await reportFor(user.id));
+   * });
+   * ```
+   * @throws LatchkeyError `token_missing`, `token_invalid`, `token_expired`, `session_revoked`,
+   *   `token_stale`, `overloaded`; its `httpStatus` is what to answer
+   */
+  authenticate(req: ContextSource['req']): Promise<Caller<Role, Claims>>;
   /** Gives every error of your router its reason, and takes stacks and inner messages out. */
   readonly errorFormatter: LatchkeyErrorFormatter;
   /** Serves a router on node:http or in Express, behind Latchkey's edge, with discovery and health. */
   readonly nodeHandler: CreateHandler<NodeHandler>;
   /**
-   * The same for web requests: Hono, Next.js, Bun, Deno. In Next.js name `latchkey` in
+   * The same for web requests: Hono, Next.js, Bun, Deno. In Next.js name `latchkey/server` in
    * `serverExternalPackages`: its database driver and migrations cannot be bundled.
    */
   readonly fetchHandler: CreateHandler<FetchHandler>;
@@ -328,24 +175,64 @@ export function assemble<
     // The names are those that `Role` and `Permission` were made from.
     permissionsOf: rolePermissions as Readonly<Record<Role, readonly Permission[]>>,
   });
-  const routerParts = { accounts, keyRing, cookie, schemas, procedures };
+  const readFigures = createFigures(accounts);
+  const routerParts = { accounts, keyRing, readFigures, cookie, schemas, procedures };
   const appRouter = createAppRouter(routerParts);
   const createContext = (source: ContextSource): LatchkeyContext => ({
     latchkey: createCallContext(contextParts, source),
   });
-  const routes = createRoutes({ url: settings.url, keyRing, store: accounts.store, isDraining });
+  const nextTurn = createTurnstile(runtime);
+  const requestIdOf = createRequestIds(createProxyCheck(settings.trustedProxies), runtime.randomId);
+  const { observers } = composition;
+  const oauthRoutes = createOAuthRoutes({
+    accounts,
+    isService: createServiceCheck(settings.services),
+    createContext,
+    allowedOrigins,
+    nextTurn,
+    refusals: composition.refusals,
+    logger,
+  });
+  const routes = [
+    ...createRoutes({ url: settings.url, keyRing, store: accounts.store, isDraining }),
+    ...oauthRoutes.map((route) => watchRoute(route, observers.calls)),
+    ...(observers.metrics ? [createMetricsRoute(observers.metrics.read)] : []),
+  ];
 
-  function handlerFor(endpoint: Partial<EndpointOptions<AnyTRPCRouter>>): Handler {
+  function handlerFor({
+    router: hostRouter,
+    apiPage = !hostRouter || !settings.production,
+    console,
+    basePath = defaultBasePath,
+    ...endpoint
+  }: Partial<EndpointOptions<AnyTRPCRouter>>): Handler {
+    const router = hostRouter ?? appRouter;
+    const page = apiPage ? createApiPage({ router, basePath, routes }) : [];
+    const consoleRoutes =
+      console === undefined
+        ? []
+        : createConsoleRoutes(console, {
+            endpoint: basePath,
+            url: settings.url,
+            roles: composition.roles,
+            minPasswordLength: settings.minPasswordLength,
+            production: settings.production,
+            apiPage,
+          });
     return createHandler({
-      router: appRouter,
       createContext,
       ...endpoint,
+      router,
+      basePath,
       url: settings.url,
       allowedOrigins,
-      routes,
+      routes: [...routes, ...page, ...consoleRoutes],
       findShortage: (path) => (isHashingPath(path) ? accounts.hasher.findShortage() : null),
+      nextTurn,
+      requestIdOf,
       logger,
       runtime,
+      observer: observers.calls,
     });
   }
 
@@ -354,6 +241,12 @@ export function assemble<
     routers: createRouters(routerParts),
     appRouter,
     createContext,
+    readVisitor: (headers) => readVisitor<Role>({ ...contextParts, accounts }, headers),
+    authenticate: (req) =>
+      authenticateRequest<Role, Claims>(
+        { ...accounts, logger, refusals: composition.refusals },
+        createCallContext(contextParts, { req }),
+      ),
     errorFormatter: formatError,
     nodeHandler: (endpoint = {}) => createNodeHandler(handlerFor(endpoint), logger),
     fetchHandler: (endpoint = {}) => createFetchHandler(handlerFor(endpoint)),

@@ -9,11 +9,15 @@ export interface Logger {
   error(fields: object, message: string): void;
 }
 
-/** One JSON object a line on stdout. */
-export function createLogger(level: LogLevel): Logger {
+/**
+ * One JSON object a line on stdout.
+ *
+ * @param base in every line; nothing by default
+ */
+export function createLogger(level: LogLevel, base: object | null = null): Logger {
   return pino({
     level,
-    base: null,
+    base,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
   });

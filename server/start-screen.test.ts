@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
-import { createStartScreen, type StartScreen } from './start-screen.ts';
+import { createReadyLine, createStartScreen, type StartScreen } from './start-screen.ts';
 
 const screen: StartScreen = {
   version: '1.2.3',
   address: 'http://127.0.0.1:4000',
   url: 'http://localhost:4000',
+  workers: 1,
   readyAfterMs: 123.4,
   created: { database: false, migrations: 0, secretPath: null },
-  production: false,
   admin: null,
 };
 const created = { database: true, migrations: 2, secretPath: './data/latchkey.db.secret' };
@@ -18,6 +18,8 @@ test('a first start says where it is, what it made, and the password of the firs
     "
     Latchkey 1.2.3 is ready on http://127.0.0.1:4000 after 123 ms
 
+      console         http://localhost:4000/
+      API page        http://localhost:4000/docs
       tRPC endpoint   http://localhost:4000/trpc
       public keys     http://localhost:4000/.well-known/jwks.json
       health          http://localhost:4000/health/ready
@@ -29,7 +31,7 @@ test('a first start says where it is, what it made, and the password of the firs
         e-mail    admin@latchkey.localhost
         password  shown-this-once
 
-      Next: sign in with curl, as the README shows, or with the typed client.
+      Next: open the console and sign in.
 
     "
   `);
@@ -47,11 +49,13 @@ test('a password that somebody chose is not repeated', () => {
 });
 
 test('in production it is one line, without a password', () => {
-  const production = { ...screen, created, admin, production: true };
-  expect(createStartScreen({ ...production, created: screen.created, admin: null })).toBe(
-    'Latchkey 1.2.3 is ready on http://127.0.0.1:4000\n',
+  expect(createReadyLine(screen)).toBe(
+    'Latchkey 1.2.3 is ready on http://127.0.0.1:4000 after 123 ms',
   );
-  expect(createStartScreen(production)).toBe(
-    'Latchkey 1.2.3 is ready on http://127.0.0.1:4000; created the database; created the first admin, admin@latchkey.localhost\n',
+  expect(createReadyLine({ ...screen, created, workers: 3 })).toBe(
+    'Latchkey 1.2.3 is ready on http://127.0.0.1:4000 with 3 workers after 123 ms; created the database',
+  );
+  expect(createReadyLine({ ...screen, created, admin })).toBe(
+    'Latchkey 1.2.3 is ready on http://127.0.0.1:4000 after 123 ms; created the database; created the first admin, admin@latchkey.localhost',
   );
 });

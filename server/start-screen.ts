@@ -1,4 +1,4 @@
-import type { Composition } from './latchkey.ts';
+import type { Composition } from './compose.ts';
 import type { FirstAdmin } from './start.ts';
 
 export interface StartScreen {
@@ -7,30 +7,22 @@ export interface StartScreen {
   readonly address: string;
   /** The public origin. */
   readonly url: string;
+  /** Processes that serve. */
+  readonly workers: number;
   readonly readyAfterMs: number;
   readonly created: Composition['created'];
-  readonly production: boolean;
   readonly admin: FirstAdmin | null;
 }
 
-/**
- * What is printed once the server answers. In production one line, so that a log
- * of lines stays one; else a screen with everything there is to know.
- */
+/** A screen with everything there is to know, printed once the server answers. */
 export function createStartScreen(screen: StartScreen): string {
-  const { version, address, url, readyAfterMs, created, admin } = screen;
-  const ready = `Latchkey ${version} is ready on ${address}`;
-  if (screen.production) {
-    const made = [
-      created.database ? 'created the database' : '',
-      admin ? `created the first admin, ${admin.email}` : '',
-    ].filter((part) => part !== '');
-    return `${[ready, ...made].join('; ')}\n`;
-  }
+  const { url, created, admin } = screen;
   const lines = [
     '',
-    `${ready} after ${Math.round(readyAfterMs)} ms`,
+    describeReady(screen),
     '',
+    `  console         ${url}/`,
+    `  API page        ${url}/docs`,
     `  tRPC endpoint   ${url}/trpc`,
     `  public keys     ${url}/.well-known/jwks.json`,
     `  health          ${url}/health/ready`,
@@ -48,9 +40,24 @@ export function createStartScreen(screen: StartScreen): string {
         ]
       : []),
     '',
-    '  Next: sign in with curl, as the README shows, or with the typed client.',
+    '  Next: open the console and sign in.',
     '',
   ];
   // No two empty lines where there was nothing to say.
   return `${lines.filter((line, index) => line !== '' || lines[index - 1] !== '').join('\n')}\n`;
+}
+
+/** The same in production: a line, so that a log of lines stays one. */
+export function createReadyLine(screen: StartScreen): string {
+  const { created, admin } = screen;
+  const made = [
+    created.database ? 'created the database' : '',
+    admin ? `created the first admin, ${admin.email}` : '',
+  ].filter((part) => part !== '');
+  return [describeReady(screen), ...made].join('; ');
+}
+
+function describeReady({ version, address, workers, readyAfterMs }: StartScreen): string {
+  const processes = workers === 1 ? '' : ` with ${workers} workers`;
+  return `Latchkey ${version} is ready on ${address}${processes} after ${Math.round(readyAfterMs)} ms`;
 }

@@ -1,45 +1,69 @@
 import { LatchkeyError } from '../shared/latchkey-error.ts';
 import { createFirstAdmin } from './accounts/create-account.ts';
+import { compose, type Composition } from './compose.ts';
 import { ConfigurationError } from './config/configuration-error.ts';
-import { readEnvironment, type Environment } from './config/environment.ts';
-import { startServer, type RunningServer } from './http/server.ts';
-import { assemble, compose, type Composition } from './latchkey.ts';
+import type { Environment } from './config/environment.ts';
+import { drainMs, startServer } from './http/server.ts';
+import { assemble } from './latchkey.ts';
 import { createLogger } from './logger.ts';
 import { readPackageJson } from './package-json.ts';
 import { lowerHashPriority } from './passwords/lower-hash-priority.ts';
-import { createStartScreen } from './start-screen.ts';
-import { explainDatabaseError } from './store/sqlite/open-database.ts';
+import { createReadyLine, createStartScreen, type StartScreen } from './start-screen.ts';
+import { explainDatabaseError } from './store/explain-database-error.ts';
 
 /** A Latchkey server of its own. */
 export interface RunningLatchkey {
   readonly address: string;
-  /** Answers what is under way, then closes everything. */
-  stop(): Promise<void>;
+  /** What did not exist before. */
+  readonly created: Composition['created'];
+  /**
+   * Makes the first admin, if there is none and one is wanted.
+   *
+   * @throws ConfigurationError when the environment's cannot be made
+   */
+  makeFirstAdmin(): Promise<FirstAdmin | null>;
+  /**
+   * Leaves the port to another process that listens on it; resolves when nobody is connected
+   * any more. `/health/ready` stays as it is: behind the port, somebody is ready.
+   */
+  retire(): Promise<void>;
+  /**
+   * Answers what is under way, then closes everything.
+   *
+   * @param delayMs how long it takes new work before that while it says that it is not ready
+   */
+  stop(delayMs?: number): Promise<void>;
+}
+
+/** What differs where a server is one of several processes. */
+export interface StartOptions {
+  /** Password hashes under way at once; all processors but one by default. */
+  readonly hashesAtOnce?: number;
+  /** Fields of every line of the log. */
+  readonly logFields?: object;
 }
 
 /** On a `.localhost` name, which is nobody's (RFC 6761 §6.3). */
 const firstAdminEmail = 'admin@latchkey.localhost';
 
 /**
- * Starts a server as the environment says, and prints where it is.
+ * Starts a server as the environment says.
  *
  * @throws ConfigurationError with a line for each thing to mend
  */
 export async function start(
-  variables: Readonly<Record<string, string | undefined>>,
-  print: (text: string) => void = (text) => process.stdout.write(text),
+  environment: Environment,
+  { hashesAtOnce, logFields }: StartOptions = {},
 ): Promise<RunningLatchkey> {
-  const environment = readEnvironment(variables);
   const { settings, secret, host, port, logLevel } = environment;
-  const logger = createLogger(logLevel);
   const composition = await compose({
     ...settings,
     allowedOrigins: [...settings.allowedOrigins],
     secret,
-    logger,
+    logger: createLogger(logLevel, logFields),
+    hashesAtOnce,
   });
   let isDraining = false;
-  let server: RunningServer | undefined;
   try {
     const latchkey = assemble<'user' | 'admin', never, Record<never, never>>(
       composition,
@@ -47,34 +71,44 @@ export async function start(
       () => isDraining,
     );
     await lowerHashPriority();
-    const listening = await startServer(latchkey.nodeHandler(), { host, port });
-    server = listening;
-    // Not before: a password that is shown once must not be lost to a port in use.
-    const admin = await ensureAdmin(composition, environment);
-    print(
-      createStartScreen({
-        version: readPackageJson().version,
-        address: listening.address,
-        url: settings.url,
-        readyAfterMs: performance.now(),
-        created: composition.created,
-        production: settings.production,
-        admin,
-      }),
-    );
+    const server = await startServer(latchkey.nodeHandler({ console: '/' }), { host, port });
     return {
-      address: listening.address,
-      async stop() {
+      address: server.address,
+      created: composition.created,
+      makeFirstAdmin: () => makeFirstAdmin(composition, environment),
+      retire: () => server.retire(),
+      async stop(delayMs = 0) {
         isDraining = true;
-        await listening.stop();
+        if (delayMs > 0) {
+          server.endConnections();
+          await composition.runtime.delay(delayMs);
+        }
+        await server.stop(drainMs - delayMs);
         await composition.close();
       },
     };
   } catch (error) {
-    await server?.stop();
     await composition.close();
     throw error;
   }
+}
+
+/** Says that it serves, where, and what was made. */
+export function announce(
+  { settings }: Environment,
+  facts: Pick<StartScreen, 'address' | 'created' | 'admin' | 'workers'>,
+): void {
+  const screen = {
+    ...facts,
+    version: readPackageJson().version,
+    // Of a port that the system chose, the settings do not know.
+    url: settings.url.replace(/:0$/, `:${new URL(facts.address).port}`),
+    readyAfterMs: performance.now(),
+  };
+  // Whatever the level: who waits for the server waits for this. What reads a log in production
+  // reads JSON in every line.
+  if (settings.production) createLogger('info').info({}, createReadyLine(screen));
+  else process.stdout.write(createStartScreen(screen));
 }
 
 /** The first admin as the start screen shows it. */
@@ -84,7 +118,7 @@ export interface FirstAdmin {
   readonly password: string | null;
 }
 
-async function ensureAdmin(
+async function makeFirstAdmin(
   { accounts, runtime, settings }: Composition,
   { admin }: Environment,
 ): Promise<FirstAdmin | null> {

@@ -1,3 +1,5 @@
+import { TRPCError } from '@trpc/server';
+import { getHTTPStatusCodeFromError } from '@trpc/server/http';
 import { expect, test } from 'vitest';
 import { LatchkeyError } from './latchkey-error.ts';
 import { reasons, type Reason } from './reasons.ts';
@@ -6,6 +8,11 @@ test.each(Object.keys(reasons) as Reason[])('%s is found again in the message', 
   const error = new LatchkeyError(reason);
   expect(error.reason).toBe(reason);
   expect(error.message).toBe(`${reasons[reason].message} [${reason}]`);
+});
+
+test.each(Object.keys(reasons) as Reason[])('%s has the status that tRPC answers', (reason) => {
+  const answered = new TRPCError({ code: reasons[reason].code });
+  expect(new LatchkeyError(reason).httpStatus).toBe(getHTTPStatusCodeFromError(answered));
 });
 
 test('what stands beside a reason is kept', () => {

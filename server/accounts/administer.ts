@@ -57,6 +57,21 @@ export async function setStatus(
 }
 
 /**
+ * Ends a session of a user, and of no other.
+ *
+ * @returns whether it ended by this call
+ * @throws LatchkeyError `not_found` when there is no such user
+ */
+export async function revokeUserSession(
+  parts: AdminParts,
+  { userId, sessionId, actor }: { userId: string; sessionId: string; actor: Actor },
+): Promise<boolean> {
+  await getUser(parts, userId);
+  const which = { sessionId, ofUserId: userId };
+  return (await revokeSessions(parts, { which, actor, userId })) > 0;
+}
+
+/**
  * Ends every session of a user.
  *
  * @returns how many ended

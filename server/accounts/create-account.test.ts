@@ -68,6 +68,25 @@ test('the first admin is made once, however many ask at once', async () => {
   expect(await createFirstAdmin(t.accounts, { email: 'd@test.example', password })).toBeNull();
 });
 
+test('a start after the first admin was made hashes no password', async () => {
+  await using t = await createSetup();
+  const { hasher } = t.accounts;
+  let hashes = 0;
+  const counting: typeof hasher = {
+    ...hasher,
+    hash(secret) {
+      hashes += 1;
+      return hasher.hash(secret);
+    },
+  };
+  const start = () =>
+    createFirstAdmin({ ...t.accounts, hasher: counting }, { email: ada.email, password });
+  expect(await start()).toMatchObject({ email: ada.email });
+  expect(hashes).toBe(1);
+  expect(await start()).toBeNull();
+  expect(hashes).toBe(1);
+});
+
 test('the first admin does not take over an account that is there', async () => {
   await using t = await createSetup();
   await createAccount(t.accounts, { ...ada, secret: { password } }, operator);

@@ -2,7 +2,7 @@ import { LatchkeyError } from '../../shared/latchkey-error.ts';
 import type { UserRecord } from '../../shared/records.ts';
 import { createAuditEvent, type Actor } from '../audit/audit-event.ts';
 import { isImportableHash } from '../passwords/password-hasher.ts';
-import type { CreateUserOutcome } from '../store/store.ts';
+import type { CreateUserOutcome, Store } from '../store/store.ts';
 import { strangerFrom, type AccountParts } from './account-parts.ts';
 import { assertCreated, createUserRecord } from './register.ts';
 
@@ -64,6 +64,8 @@ async function insertAccount(
     throw new LatchkeyError('invalid_input');
   }
   const user = createUserRecord(runtime, account);
+  // The store decides it again; here it spares each later start a hash.
+  if (onlyWithoutAdmin && (await hasActiveAdmin(store))) return { user, outcome: 'admin_exists' };
   const outcome = await store.createUser({
     user,
     passwordHash: 'password' in secret ? await hasher.hash(secret.password) : secret.bcryptHash,
@@ -76,4 +78,9 @@ async function insertAccount(
     }),
   });
   return { user, outcome };
+}
+
+async function hasActiveAdmin(store: Store): Promise<boolean> {
+  const admins = await store.listUsers({ role: 'admin', status: 'active', limit: 1 });
+  return admins.length > 0;
 }

@@ -3,6 +3,7 @@ import { LatchkeyError } from '../../shared/latchkey-error.ts';
 import { createAuditEvent } from '../audit/audit-event.ts';
 import { createMemoryLimits, defaultLimits, type LimitName } from '../limits/limits.ts';
 import { createSession } from '../sessions/start-session.ts';
+import { watchStore } from '../store/watch-store.ts';
 import { createTestLatchkey, testPassword } from '../testing/create-test-latchkey.ts';
 import { strangerFrom, type AccountParts } from './account-parts.ts';
 import { verifyPassword } from './verify-password.ts';
@@ -37,10 +38,15 @@ async function createSetup(met?: LimitName, calls = 3, knownAt: string | null = 
     ]),
   ) as Record<LimitName, typeof plenty>;
   let hashes = 0;
+  const asked: string[] = [];
   const hasher = { isFull: false };
   const { accounts } = t.composition;
   const parts: AccountParts = {
     ...accounts,
+    store: watchStore(accounts.store, (operation, run) => {
+      asked.push(operation);
+      return run();
+    }),
     limits: createMemoryLimits(rules, t.composition.runtime),
     hasher: {
       ...accounts.hasher,
@@ -68,6 +74,8 @@ async function createSetup(met?: LimitName, calls = 3, knownAt: string | null = 
     user,
     hasher,
     hashes: () => hashes,
+    /** What the store was asked since this was last called. */
+    asked: () => asked.splice(0),
     events: () => accounts.store.listAuditEvents({ type: 'sign_in.failed', limit: 100 }),
     verify,
     /** So many wrong passwords in a row. */
@@ -107,6 +115,15 @@ test('every kind of wrong is one answer at the price of one hash, and told apart
   ]);
   expect(events[0]).toMatchObject({ actorId: null, sessionId: null, ip: origin.ip });
   expect(JSON.stringify(events)).not.toMatch(/eve@|wrong"|kit/);
+});
+
+test('the store is asked the same, in the same order, whether or not there is such an account', async () => {
+  await using t = await createSetup();
+  await expect(t.verify('wrong')).rejects.toMatchObject(refused);
+  const known = t.asked();
+  expect(known).not.toEqual([]);
+  await expect(t.verify('wrong', { email: 'eve@test.example' })).rejects.toMatchObject(refused);
+  expect(t.asked()).toEqual(known);
 });
 
 test('a limit is met before any work, by a right password too', async () => {

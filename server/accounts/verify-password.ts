@@ -76,7 +76,8 @@ async function budgetsOf(
   const network = networkOf(origin.ip);
   const account = credential?.user.id ?? accountKey;
   const key = credential ? { known: account } : { chosen: account };
-  const addresses = credential ? await store.listAddresses(credential.user.id) : [];
+  // Of an unknown account too, where nothing is found: one question less would be a time that tells.
+  const addresses = await store.listAddresses(account);
   const isKnownThere = addresses.some((address) => networkOf(address) === network);
   return {
     always: [

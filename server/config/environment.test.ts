@@ -3,6 +3,7 @@ import { ConfigurationError } from './configuration-error.ts';
 import { logLevels, readEnvironment } from './environment.ts';
 
 const secret = '5Zp8xw3oT0mJ4cQyq7Vh2nKfLrUeBdGaS1iWkMtNvXY';
+const otherSecret = 'Qe7YhL2-pNwC9sVjXo4ZtKb1RmGf8Ud5iWa3TcE6yHs';
 const production = {
   NODE_ENV: 'production',
   LATCHKEY_SECRET: secret,
@@ -31,9 +32,12 @@ test('an empty environment is that of a developer', () => {
     host: '127.0.0.1',
     logLevel: 'info',
     secret: undefined,
+    workers: 1,
+    stopDelayMs: 0,
     admin: null,
     settings: {
       database: 'file:./data/latchkey.db',
+      databasePool: 10,
       url: 'http://localhost:4000',
       audience: 'http://localhost:4000',
       signingAlgorithm: 'EdDSA',
@@ -45,11 +49,13 @@ test('an empty environment is that of a developer', () => {
       minPasswordLength: 12,
       passwordWords: [],
       maxSessionsPerUser: 100,
+      metrics: false,
       auditRetentionDays: 365,
       trustedProxies: [],
       allowedOrigins: ['http://localhost:4000', 'http://127.0.0.1:4000'],
       rateLimits: true,
       limits: {},
+      services: [],
       allowHttp: false,
       production: false,
     },
@@ -76,6 +82,16 @@ test.each([
       },
     },
   ],
+  [
+    'LATCHKEY_SERVICES',
+    `orders:${secret}, orders:${otherSecret}`,
+    {
+      services: [
+        { name: 'orders', secret },
+        { name: 'orders', secret: otherSecret },
+      ],
+    },
+  ],
   ['LATCHKEY_SIGNING_ALG', 'HS256', { signingAlgorithm: 'HS256' }],
   ['LATCHKEY_ACCESS_TTL', '60', { accessTtlSeconds: 60 }],
   ['LATCHKEY_SESSION_TTL', '31536000', { sessionTtlSeconds: 31_536_000 }],
@@ -98,6 +114,7 @@ test.each([
   ],
   ['LATCHKEY_RATE_LIMITS', 'off', { rateLimits: false }],
   ['LATCHKEY_RATE_LIMITS', 'on', { rateLimits: true }],
+  ['LATCHKEY_METRICS', 'on', { metrics: true }],
   ['LATCHKEY_ALLOW_HTTP', '1', { allowHttp: true }],
   ['NODE_ENV', 'development', { production: false }],
 ])('%s may be %j', (name, text, settings) => {
@@ -132,8 +149,8 @@ test.each([
   ['HOST', 'http://x'],
   ['DATABASE_URL', 'hunter2.db'],
   ['DATABASE_URL', 'file:'],
-  ['DATABASE_URL', 'postgres://root:hunter2@db/latchkey'],
-  ['REDIS_URL', 'redis://:hunter2@cache'],
+  ['DATABASE_URL', 'mysql://root:hunter2@db/latchkey'],
+  ['REDIS_URL', 'http://:hunter2@cache'],
   ['LATCHKEY_SECRET', 'hunter2'],
   ['LATCHKEY_URL', 'auth.hunter2.example'],
   ['LATCHKEY_URL', 'https://hunter2.example/'],
@@ -143,6 +160,12 @@ test.each([
   ['LATCHKEY_URL', 'ftp://hunter2.example'],
   ['LATCHKEY_URL', 'javascript:hunter2'],
   ['LATCHKEY_AUDIENCE', 'x'.repeat(257)],
+  ['LATCHKEY_SERVICES', 'hunter2'],
+  ['LATCHKEY_SERVICES', 'orders:hunter2'],
+  ['LATCHKEY_SERVICES', `:${secret}`],
+  ['LATCHKEY_SERVICES', `Hunter2:${secret}`],
+  ['LATCHKEY_SERVICES', `orders:${secret},`],
+  ['LATCHKEY_SERVICES', `orders:${'hunter2'.repeat(9)},billing:hunter3`],
   ['LATCHKEY_SIGNING_ALG', 'none'],
   ['LATCHKEY_SIGNING_ALG', 'eddsa'],
   ['LATCHKEY_ACCESS_TTL', '0'],

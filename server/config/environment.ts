@@ -15,6 +15,10 @@ export interface Environment {
   readonly port: number;
   readonly host: string;
   readonly logLevel: LogLevel;
+  /** Processes that serve; 1 is this one. */
+  readonly workers: number;
+  /** Milliseconds from being told to stop to taking no new work. */
+  readonly stopDelayMs: number;
   /** The first admin, made on start if there is none. */
   readonly admin: { readonly email: string; readonly password: string } | null;
 }
@@ -26,6 +30,48 @@ interface Wanted<T> {
   readonly wanted: string;
   readonly schema: z.ZodType<T>;
 }
+
+/** What the environment says beside the settings and the secret. */
+export const serverVariables = {
+  /** Port to listen on; 0 takes a free one. */
+  PORT: {
+    wanted: 'a port number, 0 to 65535',
+    schema: z.int().min(0).max(65_535).default(4_000),
+  },
+  /** Address to listen on. */
+  HOST: {
+    wanted: 'an address or host name to listen on',
+    schema: z
+      .string()
+      .regex(/^[A-Za-z0-9.:_-]+$/)
+      .default('127.0.0.1'),
+  },
+  /** How much is logged, one JSON object a line. */
+  LATCHKEY_LOG_LEVEL: {
+    wanted: `one of ${logLevels.join(', ')}`,
+    schema: z.enum(logLevels).default('info'),
+  },
+  /** Processes on this machine that share the port and the database; 1 is the process itself. */
+  LATCHKEY_WORKERS: {
+    wanted: 'a number of processes, 1 to 64',
+    schema: z.int().min(1).max(64).default(1),
+  },
+  /** Seconds that a server which was told to stop still takes new work while `/health/ready` is 503, for a balancer to notice. */
+  LATCHKEY_STOP_DELAY: {
+    wanted: 'whole seconds, 0 to 5',
+    schema: z.int().min(0).max(5).default(0),
+  },
+  /** Who becomes the first admin, if there is none on start. */
+  LATCHKEY_ADMIN_EMAIL: {
+    wanted: 'an e-mail address, together with LATCHKEY_ADMIN_PASSWORD',
+    schema: emailSchema,
+  },
+  /** The password of that admin. */
+  LATCHKEY_ADMIN_PASSWORD: {
+    wanted: 'a password, together with LATCHKEY_ADMIN_EMAIL',
+    schema: passwordSchema,
+  },
+} as const;
 
 /**
  * Reads the environment.
@@ -58,6 +104,13 @@ export function readEnvironment(variables: Variables): Environment {
     return entries && Object.fromEntries(entries);
   };
 
+  // `name:secret`, likewise.
+  const services = () =>
+    list('LATCHKEY_SERVICES')?.map((entry) => {
+      const [, name = '', secret = ''] = /^([^:]*):(.*)$/.exec(entry) ?? [];
+      return { name, secret };
+    });
+
   const problems: string[] = [];
   function check<T>(name: string, value: unknown, { wanted, schema }: Wanted<T>): T {
     const parsed = schema.safeParse(value);
@@ -66,21 +119,23 @@ export function readEnvironment(variables: Variables): Environment {
     return undefined as T; // Never used: the problem throws below.
   }
 
-  const port = check('PORT', number('PORT'), {
-    wanted: 'a port number, 0 to 65535',
-    schema: z.int().min(0).max(65_535).default(4_000),
-  });
-  const host = check('HOST', get('HOST'), {
-    wanted: 'an address or host name to listen on',
-    schema: z
-      .string()
-      .regex(/^[A-Za-z0-9.:_-]+$/)
-      .default('127.0.0.1'),
-  });
-  const logLevel = check('LATCHKEY_LOG_LEVEL', get('LATCHKEY_LOG_LEVEL'), {
-    wanted: `one of ${logLevels.join(', ')}`,
-    schema: z.enum(logLevels).default('info'),
-  });
+  const port = check('PORT', number('PORT'), serverVariables.PORT);
+  const host = check('HOST', get('HOST'), serverVariables.HOST);
+  const logLevel = check(
+    'LATCHKEY_LOG_LEVEL',
+    get('LATCHKEY_LOG_LEVEL'),
+    serverVariables.LATCHKEY_LOG_LEVEL,
+  );
+  const workers = check(
+    'LATCHKEY_WORKERS',
+    number('LATCHKEY_WORKERS'),
+    serverVariables.LATCHKEY_WORKERS,
+  );
+  const stopDelaySeconds = check(
+    'LATCHKEY_STOP_DELAY',
+    number('LATCHKEY_STOP_DELAY'),
+    serverVariables.LATCHKEY_STOP_DELAY,
+  );
   const admin = readAdmin(get('LATCHKEY_ADMIN_EMAIL'), get('LATCHKEY_ADMIN_PASSWORD'), check);
 
   const production = get('NODE_ENV') === 'production';
@@ -90,7 +145,8 @@ export function readEnvironment(variables: Variables): Environment {
     resolveSettings(
       {
         database: get('DATABASE_URL'),
-        redis: get('REDIS_URL') as undefined,
+        databasePool: number('DATABASE_POOL'),
+        redis: get('REDIS_URL'),
         // As an origin is written, without the port that goes without saying.
         url: get('LATCHKEY_URL') ?? new URL(`http://localhost:${port ?? 0}`).origin,
         audience: get('LATCHKEY_AUDIENCE'),
@@ -108,15 +164,23 @@ export function readEnvironment(variables: Variables): Environment {
         trustedProxies: list('LATCHKEY_TRUSTED_PROXIES'),
         allowedOrigins: list('LATCHKEY_ALLOWED_ORIGINS'),
         limits: limits(),
+        services: services(),
         rateLimits: flag('LATCHKEY_RATE_LIMITS', 'on', 'off'),
+        metrics: flag('LATCHKEY_METRICS', 'on', 'off'),
         allowHttp: flag('LATCHKEY_ALLOW_HTTP', '1', '0'),
         production,
       },
       'environment',
     ),
   );
+  if (workers > 1 && settings?.database === ':memory:') {
+    problems.push(
+      'LATCHKEY_WORKERS: more than 1 with a database in memory, which each would have for itself. Wanted: 1, or a file as DATABASE_URL.',
+    );
+  }
   if (!settings || problems.length > 0) throw new ConfigurationError(problems);
-  return { settings, secret, port, host, logLevel, admin };
+  const stopDelayMs = stopDelaySeconds * 1_000;
+  return { settings, secret, port, host, logLevel, workers, stopDelayMs, admin };
 }
 
 /** Does a part of the work, and keeps what is wrong with it beside what else is. */
@@ -137,13 +201,7 @@ function readAdmin(
 ): Environment['admin'] {
   if (email === undefined && password === undefined) return null;
   return {
-    email: check('LATCHKEY_ADMIN_EMAIL', email, {
-      wanted: 'an e-mail address, together with LATCHKEY_ADMIN_PASSWORD',
-      schema: emailSchema,
-    }),
-    password: check('LATCHKEY_ADMIN_PASSWORD', password, {
-      wanted: 'a password, together with LATCHKEY_ADMIN_EMAIL',
-      schema: passwordSchema,
-    }),
+    email: check('LATCHKEY_ADMIN_EMAIL', email, serverVariables.LATCHKEY_ADMIN_EMAIL),
+    password: check('LATCHKEY_ADMIN_PASSWORD', password, serverVariables.LATCHKEY_ADMIN_PASSWORD),
   };
 }

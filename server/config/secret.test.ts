@@ -58,7 +58,10 @@ test('random bytes are a secret, in either spelling', () => {
       .subarray(0, 32 + (round % 33));
     expect(decodeSecret(bytes.toString('hex'))).toEqual(new Uint8Array(bytes));
     expect(decodeSecret(bytes.toString('hex').toUpperCase())).toEqual(new Uint8Array(bytes));
-    expect(decodeSecret(bytes.toString('base64url'))).toEqual(new Uint8Array(bytes));
+    const base64url = bytes.toString('base64url');
+    expect(decodeSecret(base64url)).toEqual(new Uint8Array(bytes));
+    const padded = base64url.padEnd(Math.ceil(base64url.length / 4) * 4, '=');
+    expect(decodeSecret(padded)).toEqual(new Uint8Array(bytes));
   }
 });
 
@@ -71,7 +74,8 @@ test.each([
   ['one character', 'x'],
   ['31 bytes', runtime.randomBytes(31).toString('base64url')],
   ['31 bytes of hex', runtime.randomBytes(31).toString('hex')],
-  ['base64 with padding', `${runtime.randomBytes(32).toString('base64url')}=`],
+  ['padding before its end', `${runtime.randomBytes(32).toString('base64url')}=A`],
+  ['more padding than there is', `${runtime.randomBytes(32).toString('base64url')}===`],
   ['a space', ` ${good}`],
   ['a line end', `${good}\n`],
   ['other characters', `${good}é`],

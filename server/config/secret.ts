@@ -1,7 +1,8 @@
 import { hkdfSync } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Runtime } from '../runtime.ts';
+import { makeFolders } from '../store/sqlite/make-folders.ts';
 import { ConfigurationError } from './configuration-error.ts';
 
 const minBytes = 32;
@@ -11,7 +12,10 @@ const wordsOfPlaceholders =
   /secret|change|password|placeholder|example|default|latchkey|insecure|replace|develop|testing|string/i;
 
 /** Keys are made from the one secret, each for one purpose (RFC 5869). */
-export function deriveKey(secret: Uint8Array, purpose: 'seal' | 'pepper' | 'audit'): Uint8Array {
+export function deriveKey(
+  secret: Uint8Array,
+  purpose: 'seal' | 'pepper' | 'audit' | 'limits',
+): Uint8Array {
   return new Uint8Array(hkdfSync('sha256', secret, new Uint8Array(), `latchkey ${purpose}`, 32));
 }
 
@@ -21,22 +25,37 @@ export function deriveKey(secret: Uint8Array, purpose: 'seal' | 'pepper' | 'audi
  * @throws ConfigurationError that names the variable and says what is wrong, never the value
  */
 export function decodeSecret(text: string): Uint8Array {
-  const isHex = /^([0-9a-f]{2})+$/i.test(text);
-  if (!isHex && !/^[A-Za-z0-9_-]+$/.test(text)) {
-    throw refuse('neither base64url nor hex');
-  }
-  const bytes = Buffer.from(text, isHex ? 'hex' : 'base64url');
-  if (bytes.length < minBytes) throw refuse('too short');
+  const problem = findProblem(text);
+  if (problem !== null) throw refuse(problem);
+  return new Uint8Array(toBytes(text));
+}
+
+/** True for what is good enough to be a secret. */
+export function isSecret(text: string): boolean {
+  return findProblem(text) === null;
+}
+
+function isHex(text: string): boolean {
+  return /^([0-9a-f]{2})+$/i.test(text);
+}
+
+function toBytes(text: string): Buffer {
+  return Buffer.from(text, isHex(text) ? 'hex' : 'base64url');
+}
+
+function findProblem(text: string): string | null {
+  // With its padding or without (RFC 4648 §5).
+  if (!isHex(text) && !/^[A-Za-z0-9_-]+={0,2}$/.test(text)) return 'neither base64url nor hex';
+  const bytes = toBytes(text);
+  if (bytes.length < minBytes) return 'too short';
   if (new Set(bytes).size < minDistinctBytes || [bytes, Buffer.from(text)].some(isRegular)) {
-    throw refuse('repeated or in sequence');
+    return 'repeated or in sequence';
   }
   const isText = bytes.every((byte) => byte >= 0x20 && byte < 0x7f);
   // Of random bytes as base64url, less than one in a thousand million has letters of one case alone.
-  const isOfOneCase = !isHex && !(/[a-z]/.test(text) && /[A-Z]/.test(text));
-  if (isText || isOfOneCase || wordsOfPlaceholders.test(text)) {
-    throw refuse('words, not random bytes');
-  }
-  return new Uint8Array(bytes);
+  const isOfOneCase = !isHex(text) && !(/[a-z]/.test(text) && /[A-Z]/.test(text));
+  if (isText || isOfOneCase || wordsOfPlaceholders.test(text)) return 'words, not random bytes';
+  return null;
 }
 
 /** True for what says its beginning again, and for what goes on mostly in even steps. */
@@ -132,7 +151,7 @@ function readSecretFile(path: string): Uint8Array | null {
 function writeSecretFile(path: string, secret: string, unique: string): void {
   const written = `${path}.${unique}`;
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeFolders(dirname(path));
     writeFileSync(written, `${secret}\n`, { mode: 0o600, flag: 'wx' });
     linkSync(written, path);
   } catch (error) {

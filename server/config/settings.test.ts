@@ -62,3 +62,13 @@ test.each([
 ])('%s is the database %s', (database, path) => {
   expect(databasePathOf({ database })).toBe(path);
 });
+
+test.each([
+  [['http://app.example'], {}, ['allowedOrigins']],
+  [['http://localhost.app.example'], {}, ['allowedOrigins']],
+  [['http://app.example'], { allowHttp: true }, []],
+  [['https://app.example', 'http://localhost:5173', 'http://127.0.0.1', 'http://[::1]:1'], {}, []],
+])('in production a page of %j with %j is wrong in %j', (allowedOrigins, more, wrong) => {
+  const input = { url: 'https://a.example', production: true, allowedOrigins, ...more };
+  expect(problemsOf(input).map((problem) => problem.split(':', 1)[0])).toEqual(wrong);
+});

@@ -4,6 +4,7 @@ import { minPasswordLengthBounds, minWordLength } from '../passwords/password-po
 import { maxAccessTtlSeconds, minAccessTtlSeconds } from '../tokens/access-token.ts';
 import { signingAlgorithms } from '../tokens/key-ring.ts';
 import { ConfigurationError } from './configuration-error.ts';
+import { isSecret } from './secret.ts';
 
 const daySeconds = 86_400;
 
@@ -13,6 +14,19 @@ const origin = z
   .refine((value) => URL.canParse(value) && new URL(value).origin === value);
 const cidr = z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()]);
 
+const postgresProtocols = ['postgres:', 'postgresql:'];
+const redisProtocols = ['redis:', 'rediss:'];
+
+function isUrlOf(value: string, protocols: readonly string[]): boolean {
+  const url = URL.canParse(value) ? new URL(value) : null;
+  return url !== null && protocols.includes(url.protocol) && url.hostname !== '';
+}
+
+/** Whether the settings name a PostgreSQL server, and not a file. */
+export function isPostgres({ database }: Pick<Settings, 'database'>): boolean {
+  return isUrlOf(database, postgresProtocols);
+}
+
 // The keys of that table are these names.
 const limitNames = Object.keys(defaultLimits) as LimitName[];
 const limitRule = z.strictObject({
@@ -21,23 +35,38 @@ const limitRule = z.strictObject({
   pauseFactor: z.int().min(2).max(60).optional(),
 });
 
+/** A backend of yours that asks about tokens. Two entries of one name are both right. */
+const service = z.strictObject({
+  name: z.string().regex(/^[a-z][a-z0-9_-]{0,31}$/),
+  secret: z.string().max(512).refine(isSecret),
+});
+
 /**
  * Every setting of the backend: what it may be, its default, what is wanted in
  * words, and under which name the environment has it.
  */
-const table = {
+export const settingsTable = {
   database: {
     env: 'DATABASE_URL',
-    wanted: 'file: and a path, such as file:./data/latchkey.db, or :memory:',
+    wanted:
+      'file: and a path, such as file:./data/latchkey.db, or :memory:, or postgres://user:password@host:5432/database',
     schema: z
       .string()
-      .regex(/^(file:.+|:memory:)$/)
+      .refine((value) => /^(file:.+|:memory:)$/.test(value) || isUrlOf(value, postgresProtocols))
       .default('file:./data/latchkey.db'),
+  },
+  databasePool: {
+    env: 'DATABASE_POOL',
+    wanted: '1 to 200 connections',
+    schema: z.int().min(1).max(200).default(10),
   },
   redis: {
     env: 'REDIS_URL',
-    wanted: 'nothing: this version shares nothing through Redis',
-    schema: z.undefined().optional(),
+    wanted: 'redis://host:6379, or rediss:// for TLS',
+    schema: z
+      .string()
+      .refine((value) => isUrlOf(value, redisProtocols))
+      .optional(),
   },
   url: {
     env: 'LATCHKEY_URL',
@@ -131,6 +160,17 @@ const table = {
     wanted: `calls/seconds by name, such as signInPerAddress=10/60,registerPerAddress=30/3600; the names are ${limitNames.join(', ')}`,
     schema: z.partialRecord(z.enum(limitNames), limitRule).default({}),
   },
+  services: {
+    env: 'LATCHKEY_SERVICES',
+    wanted:
+      'name:secret of each, separated by commas; a name has 1 to 32 of a-z 0-9 _ -, a secret at least 32 random bytes as base64url or hex; "npx latchkey secret" prints some',
+    schema: z.array(service).max(100).default([]),
+  },
+  metrics: {
+    env: 'LATCHKEY_METRICS',
+    wanted: 'on or off',
+    schema: z.boolean().default(false),
+  },
   allowHttp: {
     env: 'LATCHKEY_ALLOW_HTTP',
     wanted: '1, or nothing',
@@ -144,38 +184,61 @@ const table = {
 } as const;
 
 const schema = z.strictObject({
-  database: table.database.schema,
-  redis: table.redis.schema,
-  url: table.url.schema,
-  audience: table.audience.schema,
-  signingAlgorithm: table.signingAlgorithm.schema,
-  accessTtlSeconds: table.accessTtlSeconds.schema,
-  sessionTtlSeconds: table.sessionTtlSeconds.schema,
-  sessionIdleTtlSeconds: table.sessionIdleTtlSeconds.schema,
-  refreshGraceSeconds: table.refreshGraceSeconds.schema,
-  bcryptCost: table.bcryptCost.schema,
-  minPasswordLength: table.minPasswordLength.schema,
-  passwordWords: table.passwordWords.schema,
-  maxSessionsPerUser: table.maxSessionsPerUser.schema,
-  auditRetentionDays: table.auditRetentionDays.schema,
-  trustedProxies: table.trustedProxies.schema,
-  allowedOrigins: table.allowedOrigins.schema,
-  rateLimits: table.rateLimits.schema,
-  limits: table.limits.schema,
-  allowHttp: table.allowHttp.schema,
-  production: table.production.schema,
+  /** The SQLite file, which is made if it is not there; `:memory:` is gone with the process. Or a PostgreSQL database, by its URL. */
+  database: settingsTable.database.schema,
+  /** Connections to PostgreSQL that this process has at most; the server has to have room for those of all processes. */
+  databasePool: settingsTable.databasePool.schema,
+  /** The Redis that all processes share their limits through; each has its own without it, or PostgreSQL's. */
+  redis: settingsTable.redis.schema,
+  /** Public origin of the server, and issuer of its tokens. In production it has to be https. */
+  url: settingsTable.url.schema,
+  /** `aud` of the access tokens; the issuer by default. */
+  audience: settingsTable.audience.schema,
+  /** What signs access tokens. With HS256 no other service can verify them. Changed, the next start makes new keys, and tokens of the old ones stay good until they expire. */
+  signingAlgorithm: settingsTable.signingAlgorithm.schema,
+  /** Seconds that an access token lives. */
+  accessTtlSeconds: settingsTable.accessTtlSeconds.schema,
+  /** Seconds that a session lives, however much it is used. */
+  sessionTtlSeconds: settingsTable.sessionTtlSeconds.schema,
+  /** Seconds that a session lives without a refresh. */
+  sessionIdleTtlSeconds: settingsTable.sessionIdleTtlSeconds.schema,
+  /** Seconds in which the refresh token that was just spent gets the same successor again, because a reply was lost. */
+  refreshGraceSeconds: settingsTable.refreshGraceSeconds.schema,
+  /** Cost of a password hash, in powers of two. A change is taken over by each user's next sign-in. */
+  bcryptCost: settingsTable.bcryptCost.schema,
+  /** Fewest characters of a new password. */
+  minPasswordLength: settingsTable.minPasswordLength.schema,
+  /** Words of your place that are no password with a little around them. The host name of `url` is one anyway. */
+  passwordWords: settingsTable.passwordWords.schema,
+  /** Live sessions of a user; a further sign-in ends the oldest. */
+  maxSessionsPerUser: settingsTable.maxSessionsPerUser.schema,
+  /** Days that security events are kept. */
+  auditRetentionDays: settingsTable.auditRetentionDays.schema,
+  /** Networks of proxies whose `X-Forwarded-For` is believed. */
+  trustedProxies: settingsTable.trustedProxies.schema,
+  /** Origins of pages that may call the server (CORS) and use cookie mode; the server's own by default. */
+  allowedOrigins: settingsTable.allowedOrigins.schema,
+  /** Whether limits apply; off is for benchmarks and tests. */
+  rateLimits: settingsTable.rateLimits.schema,
+  /** Limits that differ from the defaults, by name. */
+  limits: settingsTable.limits.schema,
+  /** Services that may ask about tokens at `/oauth/introspect`, by name, with their secrets. */
+  services: settingsTable.services.schema,
+  /** Whether figures for Prometheus are collected, and answered at `/metrics` to whoever asks from a private address and through no proxy. */
+  metrics: settingsTable.metrics.schema,
+  /** Allows an http origin in production. */
+  allowHttp: settingsTable.allowHttp.schema,
+  /** Whether it is production; `NODE_ENV` decides by default. */
+  production: settingsTable.production.schema,
 });
 
-export type SettingName = keyof typeof table;
+export type SettingName = keyof typeof settingsTable;
 
 /** Settings as a host application or the environment gives them. */
 export type SettingsInput = z.input<typeof schema>;
 
 /** Settings with every default in place. */
-export interface Settings extends Omit<
-  z.output<typeof schema>,
-  'redis' | 'audience' | 'allowedOrigins'
-> {
+export interface Settings extends Omit<z.output<typeof schema>, 'audience' | 'allowedOrigins'> {
   readonly audience: string;
   readonly allowedOrigins: readonly string[];
 }
@@ -183,6 +246,11 @@ export interface Settings extends Omit<
 /** The SQLite file that the settings name, or `:memory:`. */
 export function databasePathOf({ database }: Pick<Settings, 'database'>): string {
   return database.replace(/^file:/, '');
+}
+
+/** The database beside which a secret is kept that nobody configured: a file, or where one would be. */
+export function secretPlaceOf(settings: Pick<Settings, 'database'>): string {
+  return isPostgres(settings) ? './data/latchkey' : databasePathOf(settings);
 }
 
 /** By which name a person knows a setting: the option's, or the environment's. */
@@ -198,7 +266,7 @@ export function resolveSettings(input: SettingsInput, namedBy: NamedBy): Setting
   const parsed = schema.safeParse(input);
   const wrong = new Set(parsed.success ? [] : parsed.error.issues.flatMap(namesIn));
   // What is wrong is set aside, so that what does not go together shows at the same time.
-  const { redis: _redis, ...settings } =
+  const settings =
     parsed.data ??
     schema.parse(Object.fromEntries(Object.entries(input).filter(([name]) => !wrong.has(name))));
   const conflicts = findConflicts(settings, namedBy).filter(
@@ -217,17 +285,20 @@ export function resolveSettings(input: SettingsInput, namedBy: NamedBy): Setting
 }
 
 function namesIn(issue: z.core.$ZodIssue): string[] {
-  return issue.code === 'unrecognized_keys' ? issue.keys : [String(issue.path[0])];
+  const [setting] = issue.path;
+  // A key that is not known may also be one inside of a setting.
+  if (setting === undefined && issue.code === 'unrecognized_keys') return issue.keys;
+  return [String(setting)];
 }
 
 function describe(name: string, namedBy: NamedBy): string {
-  if (!Object.hasOwn(table, name)) return `${name}: there is no such option. Remove it.`;
-  const { wanted } = table[name as SettingName]; // The line above has looked.
+  if (!Object.hasOwn(settingsTable, name)) return `${name}: there is no such option. Remove it.`;
+  const { wanted } = settingsTable[name as SettingName]; // The line above has looked.
   return `${nameOf(name as SettingName, namedBy)}: not valid. Wanted: ${wanted}.`;
 }
 
 function nameOf(name: SettingName, namedBy: NamedBy): string {
-  return namedBy === 'environment' ? table[name].env : name;
+  return namedBy === 'environment' ? settingsTable[name].env : name;
 }
 
 interface Conflict {
@@ -237,10 +308,7 @@ interface Conflict {
 }
 
 /** What is right by itself and wrong together. */
-function findConflicts(
-  settings: Omit<z.output<typeof schema>, 'redis'>,
-  namedBy: NamedBy,
-): Conflict[] {
+function findConflicts(settings: z.output<typeof schema>, namedBy: NamedBy): Conflict[] {
   const conflicts: Conflict[] = [];
   const add = (between: Conflict['between'], problem: string) => {
     conflicts.push({ between, problem: `${nameOf(between[0], namedBy)}: ${problem}` });
@@ -250,9 +318,22 @@ function findConflicts(
     const other = nameOf('allowHttp', namedBy);
     add(['url', 'allowHttp'], `not https in production. Wanted: an https origin, or ${other} set.`);
   }
+  // A page that came without TLS may be anybody's; of this machine it is its own.
+  if (!settings.allowHttp && settings.allowedOrigins?.some(isPlainHttp)) {
+    const other = nameOf('allowHttp', namedBy);
+    add(
+      ['allowedOrigins', 'allowHttp'],
+      `not https in production. Wanted: https origins, or ${other} set.`,
+    );
+  }
   if (settings.bcryptCost < 10) add(['bcryptCost'], 'too low in production. Wanted: 10 to 15.');
   if (!settings.rateLimits) add(['rateLimits'], 'off in production. Wanted: on.');
   return conflicts;
+}
+
+function isPlainHttp(value: string): boolean {
+  const { protocol, hostname } = new URL(value);
+  return protocol === 'http:' && !/^(localhost|127\.0\.0\.1|\[::1\])$/.test(hostname);
 }
 
 /** On a developer's machine the same server goes by two names. */

@@ -1,39 +1,38 @@
+import type { Reason } from '../../shared/reasons.ts';
+
 /** What is answered, before it is written by node:http or becomes a web response. */
 export interface Answer {
   readonly status: number;
   readonly headers: AnswerHeaders;
-  /** A text that is whole, or what tRPC streams. */
-  readonly body: string | ReadableStream<Uint8Array> | null;
+  /** A text or a file that is whole, or what tRPC streams. */
+  readonly body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null;
+  /** Why it is a refusal, where it is one of a route. */
+  readonly reason?: Reason;
 }
 
 /** Headers by their names in lower case. A web `Headers` checks and copies more than a call can afford. */
-export interface AnswerHeaders {
+export class AnswerHeaders {
   readonly values: Map<string, string>;
   /** The one header that several lines are needed for (RFC 9110 §5.3). */
-  readonly cookies: string[];
-  readonly headersSent: false;
-  setHeader(name: string, value: string): void;
-  appendHeader(name: string, value: string): void;
-}
+  readonly cookies: string[] = [];
+  readonly headersSent = false;
 
-export function createAnswerHeaders(values?: Iterable<readonly [string, string]>): AnswerHeaders {
-  const headers: AnswerHeaders = {
-    values: new Map(values),
-    cookies: [],
-    headersSent: false,
-    setHeader(name, value) {
-      if (name === 'set-cookie') headers.cookies.splice(0, Infinity, value);
-      else headers.values.set(name, value);
-    },
-    appendHeader(name, value) {
-      if (name === 'set-cookie') headers.cookies.push(value);
-      else {
-        const before = headers.values.get(name);
-        headers.values.set(name, before === undefined ? value : `${before}, ${value}`);
-      }
-    },
-  };
-  return headers;
+  constructor(values?: Iterable<readonly [string, string]>) {
+    this.values = new Map(values);
+  }
+
+  setHeader(name: string, value: string): void {
+    if (name === 'set-cookie') this.cookies.splice(0, Infinity, value);
+    else this.values.set(name, value);
+  }
+
+  appendHeader(name: string, value: string): void {
+    if (name === 'set-cookie') this.cookies.push(value);
+    else {
+      const before = this.values.get(name);
+      this.values.set(name, before === undefined ? value : `${before}, ${value}`);
+    }
+  }
 }
 
 /** An answer in JSON. */
@@ -46,10 +45,7 @@ export function answerJson(
 ): Answer {
   return {
     status,
-    headers: createAnswerHeaders([
-      ['content-type', 'application/json'],
-      ...Object.entries(headers),
-    ]),
+    headers: new AnswerHeaders([['content-type', 'application/json'], ...Object.entries(headers)]),
     body: JSON.stringify(value),
   };
 }

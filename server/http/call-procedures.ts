@@ -1,7 +1,6 @@
 import {
   getTRPCErrorFromUnknown,
   getTRPCErrorShape,
-  transformTRPCResponse,
   TRPCError,
   type AnyTRPCProcedure,
   type AnyTRPCRootTypes,
@@ -12,14 +11,29 @@ import {
 import { getHTTPStatusCode } from '@trpc/server/http';
 import type { TRPCErrorShape, TRPCResponse } from '@trpc/server/rpc';
 import type { AdmittedCall } from './edge.ts';
+import { runProcedure, type ProcedureCall } from './run-procedure.ts';
+
+/** What went wrong, and where: without a path in the whole request. */
+export interface FailedCall {
+  readonly error: TRPCError;
+  readonly path?: string | undefined;
+  readonly ctx?: unknown;
+}
 
 /** What procedures are called with, beside their input. */
 export interface CallOptions {
   readonly router: AnyTRPCRouter;
-  readonly method: string;
-  readonly signal: AbortSignal;
+  readonly request: {
+    readonly method: string;
+    /** Aborts when the client goes away; made when it is read. */
+    readonly signal: AbortSignal;
+  };
   readonly createContext: () => unknown;
-  readonly onError: (failure: { readonly error: TRPCError; readonly path?: string }) => void;
+  /** Makes a call, for whoever wants to hear of it. */
+  readonly around?:
+    | ((path: string, call: () => Promise<CallResult>) => Promise<CallResult>)
+    | undefined;
+  readonly onError: (failure: FailedCall) => void;
 }
 
 /** JSON in full. */
@@ -28,7 +42,8 @@ export interface PlainAnswer {
   readonly body: string;
 }
 
-type Outcome = { readonly data: unknown } | { readonly error: TRPCError };
+/** What became of a call. */
+export type CallResult = { readonly data: unknown } | { readonly error: TRPCError };
 
 /**
  * Speaks tRPC's wire for what nearly every request is: procedures that exist, queries by GET or
@@ -44,8 +59,12 @@ export function callProcedures(
 ): Promise<PlainAnswer> | null {
   const procedures = findProcedures(call, options);
   if (!procedures || call.parameters.has('connectionParams')) return null;
-  if (call.isBatch && call.input !== undefined && !isObject(call.input)) return null;
+  if (call.isBatch && !isBatchInput(call.input)) return null;
   return answerCalls(call, procedures, options);
+}
+
+function isBatchInput(input: unknown): boolean {
+  return input === undefined || isObject(input);
 }
 
 function typeOf(method: string): 'query' | 'mutation' {
@@ -54,42 +73,57 @@ function typeOf(method: string): 'query' | 'mutation' {
 
 function findProcedures(
   { paths }: AdmittedCall,
-  { router, method }: CallOptions,
+  { router, request }: CallOptions,
 ): AnyTRPCProcedure[] | null {
+  const type = typeOf(request.method);
   const known = router._def.procedures as Readonly<Record<string, AnyTRPCProcedure>>; // As every router has them.
   const found: AnyTRPCProcedure[] = [];
   for (const path of paths) {
     const procedure = Object.hasOwn(known, path) ? known[path] : undefined;
-    if (procedure?._def.type !== typeOf(method)) return null;
+    if (procedure?._def.type !== type) return null;
     found.push(procedure);
   }
   return found;
 }
 
 async function answerCalls(
-  { paths, isBatch, input }: AdmittedCall,
+  call: AdmittedCall,
   procedures: readonly AnyTRPCProcedure[],
-  { router, method, signal, createContext, onError }: CallOptions,
+  { router, request, createContext, around, onError }: CallOptions,
 ): Promise<PlainAnswer> {
-  const type = typeOf(method);
+  const { paths, isBatch } = call;
+  const type = typeOf(request.method);
   // `any` in it stands for types that only a router's own code knows.
   const config = router._def._config as TRPCRootConfig<AnyTRPCRootTypes>;
-  const inputs = createInputs(isBatch ? input : [input], paths.length, config.transformer.input);
-  const context = await settle(createContext);
+  const inputs = createInputs(
+    () => (isBatch ? call.input : [call.input]),
+    paths.length,
+    config.transformer.input,
+  );
+  const context = await settleContext(createContext);
   const ctx = 'data' in context ? context.data : undefined;
 
-  async function callOne(procedure: AnyTRPCProcedure, batchIndex: number): Promise<Outcome> {
+  async function callOne(procedure: AnyTRPCProcedure, batchIndex: number): Promise<CallResult> {
     const path = paths[batchIndex] ?? '';
     const getRawInput = async () => inputs.read()[batchIndex];
-    // A procedure is a function that takes these, which its type does not say.
-    const run = procedure as unknown as (call: object) => Promise<unknown>;
-    const outcome =
-      'error' in context
-        ? context
-        : await settle(() => run({ path, getRawInput, ctx, type, signal, batchIndex }));
-    if ('error' in outcome) onError({ error: outcome.error, path });
-    return outcome;
+    let error: TRPCError;
+    try {
+      if ('data' in context) {
+        const opts: ProcedureCall = { path, type, ctx, batchIndex, getRawInput, request };
+        return { data: await runProcedure(procedure, opts) };
+      }
+      ({ error } = context);
+    } catch (cause) {
+      error = getTRPCErrorFromUnknown(cause);
+    }
+    onError({ error, path, ctx });
+    return { error };
   }
+
+  const settle = around
+    ? (procedure: AnyTRPCProcedure, index: number) =>
+        around(paths[index] ?? '', () => callOne(procedure, index))
+    : callOne;
 
   function shapeOf(error: TRPCError, index?: number): TRPCErrorShape {
     const path = index === undefined ? undefined : paths[index];
@@ -98,51 +132,59 @@ async function answerCalls(
     return getTRPCErrorShape({ config, error, type, ctx, path, input: read }) as TRPCErrorShape;
   }
 
-  function toResponse(outcome: Outcome, index: number): TRPCResponse {
+  function toResponse(outcome: CallResult, index?: number): TRPCResponse {
     return 'data' in outcome
       ? { result: { data: outcome.data } }
       : { error: shapeOf(outcome.error, index) };
   }
 
+  /** As the transformer has it. */
+  function transform(response: TRPCResponse): object {
+    const { output } = config.transformer;
+    if ('error' in response) return { error: output.serialize(response.error) as object };
+    const { data } = response.result as { data?: unknown }; // Written by `toResponse`.
+    return { result: { data: output.serialize(data) as unknown } };
+  }
+
   function write(answered: TRPCResponse | TRPCResponse[], errors: (TRPCError | undefined)[]) {
-    const body = JSON.stringify(transformTRPCResponse(config, answered));
-    return { status: getHTTPStatusCode(answered, errors), body };
+    const written = Array.isArray(answered) ? answered.map(transform) : transform(answered);
+    return { status: getHTTPStatusCode(answered, errors), body: JSON.stringify(written) };
   }
 
   try {
     const [single] = procedures;
     if (!isBatch && single) {
-      const outcome = await callOne(single, 0);
+      const outcome = await settle(single, 0);
       if (isStream(outcome)) throw unsupportedStream();
       return write(toResponse(outcome, 0), [errorOf(outcome)]);
     }
-    const outcomes = (await Promise.all(procedures.map(callOne))).map((outcome) =>
+    const outcomes = (await Promise.all(procedures.map(settle))).map((outcome) =>
       isStream(outcome) ? { error: unsupportedStream() } : outcome,
     );
     return write(outcomes.map(toResponse), outcomes.map(errorOf));
   } catch (cause) {
     // What cannot be written or formatted is an error of the whole request.
     const error = getTRPCErrorFromUnknown(cause);
-    onError({ error });
-    return write({ error: shapeOf(error) }, [error]);
+    onError({ error, ctx });
+    return write(toResponse({ error }), [error]);
   }
 }
 
-/** Runs it, and takes what it throws for a result as well. */
-async function settle(work: () => unknown): Promise<Outcome> {
+/** A context that is refused is the outcome of every call. */
+async function settleContext(createContext: () => unknown): Promise<CallResult> {
   try {
-    return { data: await work() };
+    return { data: await createContext() };
   } catch (cause) {
     return { error: getTRPCErrorFromUnknown(cause) };
   }
 }
 
-function errorOf(outcome: Outcome): TRPCError | undefined {
+function errorOf(outcome: CallResult): TRPCError | undefined {
   return 'error' in outcome ? outcome.error : undefined;
 }
 
 /** Inputs are read all at once, when the first procedure asks for its own: most never fail. */
-function createInputs(sent: unknown, count: number, transformer: TRPCDataTransformer) {
+function createInputs(readSent: () => unknown, count: number, transformer: TRPCDataTransformer) {
   let values: readonly unknown[] | undefined;
   let failure: TRPCError | undefined;
   return {
@@ -150,8 +192,10 @@ function createInputs(sent: unknown, count: number, transformer: TRPCDataTransfo
     /** @throws TRPCError when the transformer cannot read one of them */
     read(): readonly unknown[] {
       if (failure) throw failure;
+      if (values) return values;
       try {
-        values ??= Array.from({ length: count }, (_, index): unknown => {
+        const sent = readSent();
+        values = Array.from({ length: count }, (_, index): unknown => {
           const value = (sent as Readonly<Record<number, unknown>> | undefined)?.[index]; // Admitted as such.
           return value === undefined ? undefined : transformer.deserialize(value);
         });
@@ -178,13 +222,14 @@ function unsupportedStream(): TRPCError {
 }
 
 /** Whether a result, or a part of it, is still to come. */
-function isStream(outcome: Outcome): boolean {
+function isStream(outcome: CallResult): boolean {
   const data = 'data' in outcome ? outcome.data : undefined;
   if (!isObject(data)) return false;
-  return (
-    isAsyncIterable(data) ||
-    Object.values(data).some((part) => isPromise(part) || isAsyncIterable(part))
-  );
+  if (isAsyncIterable(data)) return true;
+  for (const part of Object.values(data)) {
+    if (isPromise(part) || isAsyncIterable(part)) return true;
+  }
+  return false;
 }
 
 function isObject(value: unknown): value is object {

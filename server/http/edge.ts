@@ -5,9 +5,11 @@ import { isCredentialPath } from '../trpc/credentials.ts';
 /** The most calls in a batch. */
 export const maxBatchSize = 10;
 /** The largest body of a call to `auth.*`, or of one that checks a credential, in bytes. */
-const maxAuthBodyBytes = 32 * 1_024;
+export const maxAuthBodyBytes = 32 * 1_024;
 /** The largest body of any other call, in bytes. */
 const maxBodyBytes = 1_024 * 1_024;
+/** What was parsed of a body up to this many characters is kept until its call ends. */
+const keptParsedLength = maxAuthBodyBytes;
 /** How deep objects and arrays may be nested in an input. */
 const maxJsonDepth = 32;
 
@@ -36,7 +38,7 @@ export interface AdmittedHead {
 export interface AdmittedCall extends AdmittedHead {
   /** JSON text. */
   readonly body: string | null;
-  /** What body or query say, parsed; `undefined` where they say nothing. */
+  /** What body or query say, parsed, a large body at each reading; `undefined` where they say nothing. */
   readonly input: unknown;
 }
 
@@ -50,12 +52,21 @@ export class EdgeRefusal extends Error {
     | 'PAYLOAD_TOO_LARGE'
     | 'UNSUPPORTED_MEDIA_TYPE';
   readonly refusal: LatchkeyError;
+  /** Methods that would be taken, where this one is not (RFC 9110 §15.5.6). */
+  readonly allow: string | null;
 
-  constructor(code: EdgeRefusal['code']) {
-    const refusal = new LatchkeyError(code === 'NOT_FOUND' ? 'not_found' : 'invalid_input');
+  /** @param wanted what to do about it, in a sentence */
+  constructor(code: EdgeRefusal['code'], wanted: string, allow: string | null = null) {
+    const refusal =
+      code === 'NOT_FOUND'
+        ? new LatchkeyError('not_found')
+        : new LatchkeyError('invalid_input', {
+            issues: [{ path: [], code: 'custom', message: wanted }],
+          });
     super(refusal.message);
     this.code = code;
     this.refusal = refusal;
+    this.allow = allow;
   }
 }
 
@@ -64,6 +75,8 @@ const procedurePath = /^[A-Za-z0-9_$-]+(\.[A-Za-z0-9_$-]+)*$/;
 const maxPathLength = 512;
 /** A second one of these would let two readers of one request disagree. */
 const singleHeaders = ['authorization', 'content-type', 'origin', 'cookie', 'x-latchkey-mode'];
+
+const jsonType = /^application\/json(; ?charset=utf-8)?$/i;
 
 const noParameters = new URLSearchParams();
 
@@ -77,21 +90,29 @@ const noParameters = new URLSearchParams();
  */
 export function admitHead(request: EdgeRequest, rest: string, separator = '.'): AdmittedHead {
   const { method } = request;
-  if (method !== 'GET' && method !== 'POST') throw new EdgeRefusal('METHOD_NOT_SUPPORTED');
-  if (singleHeaders.some((name) => request.headers(name).length > 1)) {
-    throw new EdgeRefusal('BAD_REQUEST');
+  if (method !== 'GET' && method !== 'POST') {
+    throw new EdgeRefusal(
+      'METHOD_NOT_SUPPORTED',
+      'Send a query by GET, and a mutation by POST.',
+      'GET, POST',
+    );
   }
+  assertSingleHeaders(request);
   const mark = rest.indexOf('?');
   const path = (mark === -1 ? rest : rest.slice(0, mark)).replaceAll(separator, '.');
   const query = mark === -1 ? '' : rest.slice(mark + 1);
   // A target has no fragment (RFC 9112 §3.2), and a URL would end where we read on.
-  if (query.includes('#')) throw new EdgeRefusal('BAD_REQUEST');
+  if (query.includes('#')) {
+    throw new EdgeRefusal('BAD_REQUEST', 'Percent-encode # in the URL.');
+  }
   const parameters = query === '' ? noParameters : new URLSearchParams(query);
   const isBatch = isBatchCall(parameters);
   const paths = splitBatch(path, isBatch);
   if (method === 'POST') {
-    if (parameters.has('input')) throw new EdgeRefusal('BAD_REQUEST');
-    assertJsonRequest(request);
+    if (parameters.has('input')) {
+      throw new EdgeRefusal('BAD_REQUEST', 'Send the input in the body alone.');
+    }
+    assertContentType(request, jsonType, 'Send content-type: application/json.');
   }
   return { path, paths, isBatch, query, parameters };
 }
@@ -101,74 +122,132 @@ export function admitHead(request: EdgeRequest, rest: string, separator = '.'): 
  *
  * @throws EdgeRefusal
  */
-export async function admitInput(request: EdgeRequest, head: AdmittedHead): Promise<AdmittedCall> {
-  if (request.method === 'GET') {
-    return { ...head, body: null, input: parseJson(head.parameters.get('input') ?? '') };
-  }
+export function admitInput(
+  request: EdgeRequest,
+  head: AdmittedHead,
+): AdmittedCall | Promise<AdmittedCall> {
+  if (request.method !== 'GET') return admitBody(request, head);
+  const input = parseJson(head.parameters.get('input') ?? '');
+  assertBatchInput(head, input);
+  return { ...head, body: null, input };
+}
+
+async function admitBody(request: EdgeRequest, head: AdmittedHead): Promise<AdmittedCall> {
   const limit = head.paths.some(isAuthPath) ? maxAuthBodyBytes : maxBodyBytes;
   const body = await readText(request, limit);
-  return { ...head, body, input: parseJson(body) };
+  const input = parseJson(body);
+  assertBatchInput(head, input);
+  if (body.length <= keptParsedLength) return { ...head, body, input };
+  // Parsed, a body may be ten times as large, and a call may wait for its turn: of a large one the
+  // text is kept, and parsed again where it is asked for.
+  return {
+    ...head,
+    body,
+    get input() {
+      return parseJson(body);
+    },
+  };
 }
 
 function isBatchCall(parameters: URLSearchParams): boolean {
   const batch = parameters.getAll('batch');
   if (batch.length > 1 || (batch.length === 1 && batch[0] !== '1')) {
-    throw new EdgeRefusal('BAD_REQUEST');
+    throw new EdgeRefusal('BAD_REQUEST', 'Send batch=1 once, or leave it out.');
   }
-  if (parameters.getAll('input').length > 1) throw new EdgeRefusal('BAD_REQUEST');
+  if (parameters.getAll('input').length > 1) {
+    throw new EdgeRefusal('BAD_REQUEST', 'Send one input.');
+  }
   return batch.length === 1;
 }
 
 function splitBatch(path: string, isBatch: boolean): string[] {
   const paths = isBatch ? path.split(',', maxBatchSize + 1) : [path];
-  if (paths.length > maxBatchSize) throw new EdgeRefusal('BAD_REQUEST');
+  if (paths.length > maxBatchSize) {
+    throw new EdgeRefusal('BAD_REQUEST', `Send at most ${maxBatchSize} calls in a batch.`);
+  }
   for (const each of paths) {
     if (each.length > maxPathLength || !procedurePath.test(each)) {
-      throw new EdgeRefusal('NOT_FOUND');
+      if (!isBatch) throw new EdgeRefusal('NOT_FOUND', 'Call a procedure that there is.');
+      throw new EdgeRefusal('BAD_REQUEST', 'Name a procedure for each call, separated by commas.');
     }
   }
-  if (paths.filter(isCredentialPath).length > 1) throw new EdgeRefusal('BAD_REQUEST');
+  if (paths.filter(isCredentialPath).length > 1) {
+    throw new EdgeRefusal(
+      'BAD_REQUEST',
+      'Send at most one call in a batch that checks or sets a credential.',
+    );
+  }
   return paths;
+}
+
+/** Of a batch, the inputs by the places of their calls; a call may have none. */
+function assertBatchInput({ isBatch, paths }: AdmittedHead, input: unknown): void {
+  if (!isBatch || input === undefined) return;
+  const isObject = typeof input === 'object' && input !== null && !Array.isArray(input);
+  if (isObject && Object.keys(input).every((key) => key in paths && /^\d+$/.test(key))) return;
+  throw new EdgeRefusal(
+    'BAD_REQUEST',
+    'Send the inputs of a batch as an object, each by the place of its call: "0", "1" and so on.',
+  );
 }
 
 function isAuthPath(path: string): boolean {
   return isCredentialPath(path) || /(^|\.)auth\.[^.]+$/.test(path);
 }
 
-function assertJsonRequest(request: EdgeRequest): void {
-  const [type = ''] = request.headers('content-type');
-  if (!/^application\/json(; ?charset=utf-8)?$/i.test(type)) {
-    throw new EdgeRefusal('UNSUPPORTED_MEDIA_TYPE');
+/** @throws EdgeRefusal when a header that decides something was sent twice */
+export function assertSingleHeaders(request: EdgeRequest): void {
+  for (const name of singleHeaders) {
+    if (request.headers(name).length > 1) {
+      throw new EdgeRefusal('BAD_REQUEST', `Send the header ${name} once.`);
+    }
   }
-  const [encoding = 'identity'] = request.headers('content-encoding');
-  if (encoding !== 'identity') throw new EdgeRefusal('UNSUPPORTED_MEDIA_TYPE');
 }
 
-/** Reads no further than the limit. */
-async function readText(request: EdgeRequest, limit: number): Promise<string> {
+/** @throws EdgeRefusal when the body is of another type, or encoded */
+export function assertContentType(request: EdgeRequest, taken: RegExp, wanted: string): void {
+  const [type = ''] = request.headers('content-type');
+  if (!taken.test(type)) throw new EdgeRefusal('UNSUPPORTED_MEDIA_TYPE', wanted);
+  const [encoding = 'identity'] = request.headers('content-encoding');
+  if (encoding !== 'identity') {
+    throw new EdgeRefusal('UNSUPPORTED_MEDIA_TYPE', 'Send the body without content-encoding.');
+  }
+}
+
+/**
+ * Reads no further than the limit.
+ *
+ * @throws EdgeRefusal when the body is longer, or not UTF-8
+ */
+export async function readText(request: EdgeRequest, limit: number): Promise<string> {
+  const tooLarge = () =>
+    new EdgeRefusal('PAYLOAD_TOO_LARGE', `Send at most ${limit / 1_024} KiB in a body.`);
   const [declared = '0'] = request.headers('content-length');
-  if (Number(declared) > limit) throw new EdgeRefusal('PAYLOAD_TOO_LARGE');
+  if (Number(declared) > limit) throw tooLarge();
   const pieces: Uint8Array[] = [];
   let size = 0;
   await request.readBody((piece) => {
     size += piece.length;
-    if (size > limit) throw new EdgeRefusal('PAYLOAD_TOO_LARGE');
+    if (size > limit) throw tooLarge();
     pieces.push(piece);
   });
   const bytes = Buffer.concat(pieces);
-  // Not UTF-8 (RFC 8259 §8.1).
-  if (!isUtf8(bytes)) throw new EdgeRefusal('BAD_REQUEST');
+  // As JSON has to be (RFC 8259 §8.1), and a form (RFC 6749 appendix B).
+  if (!isUtf8(bytes)) throw new EdgeRefusal('BAD_REQUEST', 'Write the body in UTF-8.');
   return bytes.toString();
 }
 
 /** An empty body is a call without input. */
 function parseJson(text: string): unknown {
   if (text === '') return undefined;
-  if (depthOf(text) > maxJsonDepth) throw new EdgeRefusal('BAD_REQUEST');
+  if (depthOf(text) > maxJsonDepth) {
+    throw new EdgeRefusal('BAD_REQUEST', `Nest objects and arrays at most ${maxJsonDepth} deep.`);
+  }
   try {
     return JSON.parse(text);
   } catch {
-    throw new EdgeRefusal('BAD_REQUEST'); // The parser's message would quote the input.
+    // The parser's message would quote the input.
+    throw new EdgeRefusal('BAD_REQUEST', 'Write the input as JSON.');
   }
 }
 

@@ -10,22 +10,25 @@ import { LatchkeyError } from '../../shared/latchkey-error.ts';
 import { ConfigurationError } from '../config/configuration-error.ts';
 import { describeError, type Logger } from '../logger.ts';
 import type { Runtime } from '../runtime.ts';
-import type { CallContext, ContextSource, LatchkeyContext } from '../trpc/context.ts';
+import type { ContextSource, LatchkeyContext } from '../trpc/context.ts';
 import { formatError, isReported, toTRPCError } from '../trpc/error-formatter.ts';
-import { answerJson, createAnswerHeaders, type Answer, type AnswerHeaders } from './answer.ts';
-import { callProcedures } from './call-procedures.ts';
+import { answerJson, AnswerHeaders, type Answer } from './answer.ts';
+import { callProcedures, type FailedCall } from './call-procedures.ts';
 import { admitHead, admitInput, EdgeRefusal, type AdmittedCall, type EdgeRequest } from './edge.ts';
 import { corsHeadersFor, preflightHeaders, securityHeaders } from './headers.ts';
 import { createRequestLog } from './request-log.ts';
 import type { Route } from './routes.ts';
-import { createTurnstile } from './turnstile.ts';
+import { watchCalls, type CallObserver } from './watch-calls.ts';
 
 /** What a request is, beside what the edge looks at. */
 export interface IncomingCall extends EdgeRequest {
   /** Aborts when the client goes away. */
   readonly signal: AbortSignal;
   /** Everything that a context is made from, except tRPC's own account of the call. */
-  readonly source: Pick<ContextSource, 'req' | 'ip'>;
+  readonly source: Pick<ContextSource, 'req' | 'ip'> & {
+    /** Given by the handler, before anything else. */
+    requestId?: string;
+  };
 }
 
 /** Where the tRPC endpoint is. */
@@ -37,8 +40,25 @@ export interface EndpointPath {
   readonly basePath?: string;
 }
 
+/** Where the endpoint is, and what is served beside it. */
+export interface EndpointSettings extends EndpointPath {
+  /**
+   * Serves the API page at `/docs`, and what it shows at `/openapi.json`. By default it does, but
+   * in production not for a router of yours: what procedures you have is yours to publish.
+   */
+  readonly apiPage?: boolean;
+  /**
+   * Path of the web console as clients see it, such as `/` or `/console/`, with a slash at its
+   * end; not served by default.
+   */
+  readonly console?: string;
+}
+
+/** Where the endpoint is by default. */
+export const defaultBasePath = '/trpc';
+
 /** What answers at the tRPC endpoint: a router, and the context that it wants. */
-export interface EndpointOptions<TRouter extends AnyTRPCRouter> extends EndpointPath {
+export interface EndpointOptions<TRouter extends AnyTRPCRouter> extends EndpointSettings {
   readonly router: TRouter;
   /** Makes your context; Latchkey's part is `...latchkey.createContext(source)`. */
   readonly createContext: (
@@ -57,8 +77,13 @@ export interface HandlerParts extends EndpointPath {
   readonly routes: readonly Route[];
   /** Why a call to this procedure cannot be taken now, if there is no room for it. */
   readonly findShortage: (path: string) => LatchkeyError | null;
+  /** Where those for whom there is no room wait to be told so. */
+  readonly nextTurn: () => Promise<void>;
+  readonly requestIdOf: (call: IncomingCall) => string;
   readonly logger: Logger;
   readonly runtime: Runtime;
+  /** Whoever wants to hear of calls. */
+  readonly observer?: CallObserver | undefined;
 }
 
 /**
@@ -69,45 +94,55 @@ export type Handler = (call: IncomingCall) => Promise<Answer | null>;
 
 /** @throws ConfigurationError when the endpoint's path is none */
 export function createHandler(parts: HandlerParts): Handler {
-  const { basePath = '/trpc', logger, runtime } = parts;
+  const { basePath = defaultBasePath, logger, runtime } = parts;
   if (!/^(\/[^/?#]+)+$/.test(basePath)) {
     throw new ConfigurationError([
       'basePath: not valid. Wanted: the path of the endpoint, such as /api/trpc, without a slash at its end.',
     ]);
   }
   const endpoint = `${basePath}/`;
+  const routes = new Map(parts.routes.map((route) => [route.path, route]));
   const always = securityHeaders(parts.url);
   const log = createRequestLog(logger, runtime);
-  const nextTurn = createTurnstile(runtime);
+  const watch = parts.observer && watchCalls(parts.router, parts.observer);
   const turnedAway = new WeakMap<LatchkeyError, Answer>();
 
+  function onError({ error, path, ctx }: FailedCall): void {
+    if (error.code !== 'INTERNAL_SERVER_ERROR' || isReported(error)) return;
+    // Without a context, it was the context that failed.
+    const { requestId } = (ctx as LatchkeyContext | undefined)?.latchkey ?? {};
+    logger.error({ requestId, path, ...describeError(error.cause ?? error) }, 'call failed');
+  }
+
   async function answerCall(call: IncomingCall, admitted: AdmittedCall): Promise<Answer> {
-    const { method, signal } = call;
-    const headers = createAnswerHeaders();
-    let latchkey: CallContext | undefined;
+    const headers = new AnswerHeaders();
+    const { router } = parts;
     const accept = acceptOf(call);
-    const plainInfo = { accept, calls: admitted.paths.map((path) => ({ path })) };
-    const options = {
-      router: parts.router,
-      async createContext({ info }: Required<Pick<ContextSource, 'info'>> = { info: plainInfo }) {
-        const context = await parts.createContext({ ...call.source, res: headers, info });
-        latchkey = context.latchkey;
-        return context;
-      },
-      onError({ error, path }: { readonly error: TRPCError; readonly path?: string | undefined }) {
-        if (error.code !== 'INTERNAL_SERVER_ERROR' || isReported(error)) return;
-        const requestId = latchkey?.requestId;
-        logger.error({ requestId, path, ...describeError(error.cause ?? error) }, 'call failed');
-      },
-    };
-    const direct = accept === null && callProcedures(admitted, { ...options, method, signal });
-    if (direct) {
-      const { status, body } = await direct;
-      complete(headers, plainHeaders);
-      return { status, headers, body };
+    function createContext(info: NonNullable<ContextSource['info']>) {
+      return parts.createContext({ ...call.source, res: headers, info });
+    }
+    if (accept === null) {
+      const info = { accept, calls: admitted.paths.map((path) => ({ path })) };
+      const direct = callProcedures(admitted, {
+        router,
+        request: call,
+        createContext: () => createContext(info),
+        around: watch?.around,
+        onError,
+      });
+      if (direct) {
+        const { status, body } = await direct;
+        complete(headers, plainHeaders);
+        return { status, headers, body };
+      }
     }
     const response = await resolveResponse({
-      ...options,
+      router: watch?.router ?? router,
+      createContext: async ({ info }) => createContext(info),
+      onError(failed) {
+        watch?.fail(failed.path, failed.error);
+        onError(failed);
+      },
       path: admitted.path,
       req: toRequest(call, admitted),
       error: null,
@@ -132,9 +167,14 @@ export function createHandler(parts: HandlerParts): Handler {
     return new Request(url, { method: call.method, headers, body, signal: call.signal });
   }
 
+  /** What a call that was refused at the edge may have been for. */
+  function pathOf({ target }: IncomingCall): string {
+    const [path = ''] = target.slice(endpoint.length).split('?', 1);
+    return path.replaceAll(parts.router._def._config.pathSeparator ?? '.', '.');
+  }
+
   /** Answers what went wrong outside of any call: at the edge, or in a route. */
-  function refuse(error: TRPCError): Answer {
-    const requestId = runtime.newId();
+  function refuse(error: TRPCError, requestId: string): Answer {
     const { code, message } = error;
     const { data, ...shape } = formatError({
       error,
@@ -158,54 +198,73 @@ export function createHandler(parts: HandlerParts): Handler {
   }
 
   /** In a flood, an error with its stack would cost more than all else of a refusal. */
-  function turnAway(shortage: LatchkeyError): Answer {
-    const made = turnedAway.get(shortage) ?? refuse(toTRPCError(shortage));
+  function turnAway(shortage: LatchkeyError, requestId: string): Answer {
+    // Its body has no id.
+    const made = turnedAway.get(shortage) ?? refuse(toTRPCError(shortage), requestId);
     turnedAway.set(shortage, made);
-    return { ...made, headers: createAnswerHeaders(made.headers.values) };
+    return { ...made, headers: new AnswerHeaders(made.headers.values) };
   }
 
-  async function answer(call: IncomingCall): Promise<Answer | null> {
+  function answer(call: IncomingCall, requestId: string): Promise<Answer | null> | Answer | null {
     const { target, method } = call;
-    const isTrpc = target.startsWith(endpoint);
-    const pathname = target.split('?', 1)[0];
-    const route = isTrpc ? undefined : parts.routes.find(({ path }) => path === pathname);
-    if (!isTrpc && !route) return null;
-    if (method === 'OPTIONS') {
-      return {
-        status: 204,
-        headers: createAnswerHeaders(Object.entries(preflightHeaders)),
-        body: null,
-      };
+    if (target.startsWith(endpoint)) {
+      return method === 'OPTIONS' ? answerPreflight() : answerEndpoint(call, requestId);
     }
-    if (isTrpc) {
-      const { pathSeparator } = parts.router._def._config;
-      const head = admitHead(call, target.slice(endpoint.length), pathSeparator);
-      const shortage = head.paths.length === 1 ? parts.findShortage(head.path) : null;
-      if (shortage) {
-        await nextTurn();
-        return turnAway(shortage);
-      }
-      return answerCall(call, await admitInput(call, head));
+    const pathname = target.split('?', 1)[0] ?? target;
+    const route = routes.get(pathname);
+    if (!route) return null;
+    if (method === 'OPTIONS') return answerPreflight();
+    const { method: taken = 'GET' } = route;
+    const isTaken = method === taken || (method === 'HEAD' && taken === 'GET');
+    if (!isTaken) {
+      const allow = taken === 'GET' ? 'GET, HEAD' : taken;
+      throw new EdgeRefusal('METHOD_NOT_SUPPORTED', `Ask by ${taken}.`, allow);
     }
-    if (method !== 'GET' && method !== 'HEAD') throw new EdgeRefusal('METHOD_NOT_SUPPORTED');
-    return (await route?.answer()) ?? null;
+    return route.answer(call);
+  }
+
+  function answerPreflight(): Answer {
+    const headers = new AnswerHeaders(Object.entries(preflightHeaders));
+    return { status: 204, headers, body: null };
+  }
+
+  async function answerEndpoint(call: IncomingCall, requestId: string): Promise<Answer> {
+    const { pathSeparator } = parts.router._def._config;
+    const head = admitHead(call, call.target.slice(endpoint.length), pathSeparator);
+    const shortage = head.paths.length === 1 ? parts.findShortage(head.path) : null;
+    if (shortage) {
+      watch?.refuse(head.path, shortage.reason);
+      await parts.nextTurn();
+      return turnAway(shortage, requestId);
+    }
+    const admitted = await admitInput(call, head);
+    if (!watch) return answerCall(call, admitted);
+    return watch.request(call, () => answerCall(call, admitted));
   }
 
   return async (call) => {
     const startedAt = runtime.now();
+    const requestId = parts.requestIdOf(call);
+    call.source.requestId = requestId;
     let answered: Answer | null;
     try {
-      answered = await answer(call);
+      answered = await answer(call, requestId);
     } catch (error) {
       // A client that went away is not there to be answered.
       if (call.signal.aborted) throw error;
-      answered = refuse(toError(error));
+      const refused = toError(error);
+      if (call.target.startsWith(endpoint)) watch?.fail(pathOf(call), refused);
+      answered = refuse(refused, requestId);
       // What is left of a body is not read: the connection cannot be used again.
-      if (error instanceof EdgeRefusal) answered.headers.setHeader('connection', 'close');
+      if (error instanceof EdgeRefusal) {
+        answered.headers.setHeader('connection', 'close');
+        if (error.allow !== null) answered.headers.setHeader('allow', error.allow);
+      }
     }
     if (!answered) return null;
     const { headers, status } = answered;
     complete(headers, always);
+    if (!headers.values.has('x-request-id')) headers.setHeader('x-request-id', requestId);
     if (headers.values.get('content-type') === 'application/json') {
       headers.setHeader('content-type', 'application/json; charset=utf-8');
     }
@@ -213,9 +272,7 @@ export function createHandler(parts: HandlerParts): Handler {
       headers.appendHeader(name, value);
     }
     const { method, target } = call;
-    const path = target.split('?', 1)[0]?.slice(0, 128);
-    const ms = Math.round(runtime.now() - startedAt);
-    log({ method, path, status, ms });
+    log({ requestId, method, target, status, startedAt });
     return answered;
   };
 }
@@ -223,7 +280,7 @@ export function createHandler(parts: HandlerParts): Handler {
 /** What tRPC sends with plain JSON. */
 const plainHeaders = [
   ['vary', 'trpc-accept, accept'],
-  ['content-type', 'application/json'],
+  ['content-type', 'application/json; charset=utf-8'],
 ] as const;
 
 /** What an answer says itself stays. */
@@ -250,7 +307,7 @@ function isJson(headers: Headers): boolean {
 
 function toError(thrown: unknown): TRPCError {
   if (thrown instanceof EdgeRefusal) {
-    return new TRPCError({ code: thrown.code, message: thrown.message });
+    return new TRPCError({ code: thrown.code, message: thrown.message, cause: thrown.refusal });
   }
   return thrown instanceof LatchkeyError ? toTRPCError(thrown) : getTRPCErrorFromUnknown(thrown);
 }

@@ -23,7 +23,7 @@ test.each([...allowed])('a page of %s may read the answer', (origin) => {
     vary: 'Origin',
     'access-control-allow-origin': origin,
     'access-control-allow-credentials': 'true',
-    'access-control-expose-headers': 'retry-after',
+    'access-control-expose-headers': 'retry-after, x-request-id',
   });
 });
 

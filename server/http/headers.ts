@@ -15,20 +15,29 @@ export function securityHeaders(url: string): ReadonlyMap<string, string> {
 /** What a preflight may hear; from which origin is decided by `corsHeadersFor`. */
 export const preflightHeaders = {
   'access-control-allow-methods': 'GET, POST',
-  'access-control-allow-headers': 'authorization, content-type, trpc-accept, x-latchkey-mode',
+  // The fourth is what Swagger UI sends wherever it signs in.
+  'access-control-allow-headers':
+    'authorization, content-type, trpc-accept, x-requested-with, x-latchkey-mode',
   'access-control-max-age': '600',
 } as const;
+
+type HeaderPairs = readonly (readonly [name: string, value: string])[];
+
+const varyOnOrigin: HeaderPairs = [['vary', 'Origin']];
 
 /** Names the origin only if it is allowed; never `*` (Fetch standard, CORS protocol). */
 export function corsHeadersFor(
   origins: readonly string[],
   allowedOrigins: ReadonlySet<string>,
-): ReadonlyMap<string, string> {
+): HeaderPairs {
   const [origin] = origins;
-  const headers = new Map([['vary', 'Origin']]);
-  if (origins.length !== 1 || origin === undefined || !allowedOrigins.has(origin)) return headers;
-  return headers
-    .set('access-control-allow-origin', origin)
-    .set('access-control-allow-credentials', 'true')
-    .set('access-control-expose-headers', 'retry-after');
+  if (origins.length !== 1 || origin === undefined || !allowedOrigins.has(origin)) {
+    return varyOnOrigin;
+  }
+  return [
+    ...varyOnOrigin,
+    ['access-control-allow-origin', origin],
+    ['access-control-allow-credentials', 'true'],
+    ['access-control-expose-headers', 'retry-after, x-request-id'],
+  ];
 }

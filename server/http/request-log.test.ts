@@ -12,13 +12,17 @@ test('a flood is counted instead of written', () => {
     error: () => {},
   };
   const log = createRequestLog(logger, createRuntime(clock.now));
-  const line = { method: 'POST', path: '/trpc/auth.login', status: 503, ms: 0 };
-  for (let count = 0; count < 10_000; count += 1) log(line);
+  const target = '/trpc/auth.login?a=b';
+  const request = { requestId: 'a', method: 'POST', target, status: 503, startedAt: 0 };
+  for (let count = 0; count < 10_000; count += 1) log(request);
   expect(lines).toHaveLength(200);
   clock.advance(1);
-  log(line);
+  log(request);
   expect(lines.slice(200)).toEqual([
     ['requests not logged', { requests: 9_800 }],
-    ['request', line],
+    [
+      'request',
+      { requestId: 'a', method: 'POST', path: '/trpc/auth.login', status: 503, ms: 1_000 },
+    ],
   ]);
 });

@@ -1,11 +1,16 @@
 import type { Store } from '../store/store.ts';
 import type { KeyRing } from '../tokens/key-ring.ts';
 import { answerJson, type Answer } from './answer.ts';
+import type { IncomingCall } from './handler.ts';
+import { introspectionPath, revocationPath, tokenPath } from './oauth/oauth-routes.ts';
 
-/** A path outside tRPC that answers GET. */
+/** A path outside tRPC. */
 export interface Route {
   readonly path: string;
-  answer(): Promise<Answer>;
+  /** `GET`, which takes HEAD with it, by default. */
+  readonly method?: 'GET' | 'POST';
+  /** `null` for whom there is nothing at this path. */
+  answer(call: IncomingCall): Answer | null | Promise<Answer | null>;
 }
 
 /** How long others may keep the public keys, in seconds; a new key is published long before it signs. */
@@ -37,9 +42,17 @@ export function createRoutes({ url, keyRing, store, isDraining }: RouteParts): r
         answerJson(
           {
             issuer: url,
+            token_endpoint: `${url}${tokenPath}`,
+            revocation_endpoint: `${url}${revocationPath}`,
+            introspection_endpoint: `${url}${introspectionPath}`,
             jwks_uri: `${url}/.well-known/jwks.json`,
+            grant_types_supported: ['password', 'refresh_token'],
+            // There is no authorization endpoint, and REQUIRED is the member all the same (RFC 8414 §2).
             response_types_supported: [],
-            grant_types_supported: [],
+            token_endpoint_auth_methods_supported: ['none'],
+            revocation_endpoint_auth_methods_supported: ['none'],
+            introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'Bearer'],
+            service_documentation: `${url}/docs`,
           },
           { headers: { 'cache-control': `public, max-age=${jwksMaxAgeSeconds}` } },
         ),

@@ -2,7 +2,7 @@ import * as os from 'node:os';
 import * as bcrypt from '@node-rs/bcrypt';
 import fc from 'fast-check';
 import { beforeEach, expect, test, vi } from 'vitest';
-import { createPasswordHasher, isImportableHash } from './password-hasher.ts';
+import { createPasswordHasher, isImportableHash, shareOfHashes } from './password-hasher.ts';
 
 // The real bcrypt, with its calls counted.
 vi.mock('@node-rs/bcrypt', { spy: true });
@@ -212,3 +212,16 @@ test('a hash that fails makes room for the next one', async () => {
   await expect(busy.hash(password)).rejects.toThrow('no memory');
   expect(await busy.verify(password, await busy.hash(password))).toBe(true);
 });
+
+test.each([
+  { processors: 8, count: 1, shares: [7] },
+  { processors: 8, count: 3, shares: [3, 2, 2] },
+  { processors: 4, count: 4, shares: [1, 1, 1, 1] },
+  { processors: 1, count: 2, shares: [1, 1] },
+])(
+  'of $processors processors, $count processes leave one where they can',
+  ({ processors, count, shares }) => {
+    const found = shares.map((_, index) => shareOfHashes({ index, count }, processors));
+    expect(found).toEqual(shares);
+  },
+);

@@ -27,6 +27,8 @@ export interface PasswordHasher {
   verify(password: string, storedHash: string | null): Promise<boolean>;
   /** The refusal, `overloaded`, of whoever comes now, when too many hashes are waiting. */
   findShortage(): LatchkeyError | null;
+  /** How many hashes are under way, and how many wait for their turn. */
+  load(): { readonly running: number; readonly waiting: number };
   /** Whether a hash that just verified should be replaced: plain bcrypt, or another cost. */
   isOutdated(storedHash: string): boolean;
 }
@@ -37,7 +39,9 @@ export interface PasswordHasherOptions {
   /** Secret that is mixed into each password and not kept in the database; 32 bytes. */
   readonly pepper: Uint8Array;
   /** Hashes under way at once; all processors but one by default. */
-  readonly concurrency?: number;
+  readonly concurrency?: number | undefined;
+  /** Does the work of a hash whose turn it is, to see how long it takes. */
+  readonly measure?: (<T>(work: () => Promise<T>) => Promise<T>) | undefined;
 }
 
 /**
@@ -47,8 +51,8 @@ export interface PasswordHasherOptions {
  * neither bcrypt's limit of 72 bytes nor its way with NUL touches it.
  */
 export function createPasswordHasher(options: PasswordHasherOptions): PasswordHasher {
-  const { cost, pepper } = options;
-  const concurrency = options.concurrency ?? Math.max(1, availableParallelism() - 1);
+  const { cost, pepper, measure } = options;
+  const concurrency = options.concurrency ?? shareOfHashes({ index: 0, count: 1 });
   const queue = pLimit(concurrency);
 
   // Made once: in a flood it is asked for thousands of times a second.
@@ -61,7 +65,7 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
   function admit<T>(work: () => Promise<T>): Promise<T> {
     const shortage = findShortage();
     if (shortage) throw shortage;
-    return queue(work);
+    return queue(measure ? () => measure(work) : work);
   }
 
   function preHash(password: string): string {
@@ -74,6 +78,8 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
 
   return {
     findShortage,
+
+    load: () => ({ running: queue.activeCount, waiting: queue.pendingCount }),
 
     hash: async (password) =>
       admit(async () => pepperedPrefix + (await bcryptHash(preHash(password), { cost }))),
@@ -103,6 +109,16 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
       return !stored?.isPeppered || stored.cost !== cost;
     },
   };
+}
+
+/** How many hashes one of some processes on this machine may have under way: of all, a processor is left. */
+export function shareOfHashes(
+  process: { readonly index: number; readonly count: number },
+  processors: number = availableParallelism(),
+): number {
+  const all = processors - 1;
+  const share = Math.floor(all / process.count);
+  return Math.max(1, process.index < all % process.count ? share + 1 : share);
 }
 
 function bcryptOf(cost: number, saltAndDigest: string): string {

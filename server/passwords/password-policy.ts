@@ -1,6 +1,6 @@
-import { dictionary } from '@zxcvbn-ts/language-common';
 import { LatchkeyError } from '../../shared/latchkey-error.ts';
 import type { PasswordRule } from '../../shared/reasons.ts';
+import { createCommonPasswords } from './common-passwords.ts';
 
 /** At most this many characters, so that normalising and hashing stay cheap. */
 const maxLength = 256;
@@ -31,7 +31,7 @@ export function createPasswordPolicy(
   minLength: number,
   placeWords: readonly string[] = [],
 ): PasswordPolicy {
-  const common = new Set(dictionary['passwords-common']);
+  const isCommonPassword = createCommonPasswords();
 
   function findBrokenRule(
     password: string,
@@ -43,13 +43,13 @@ export function createPasswordPolicy(
     const folded = password.toLowerCase();
     const word = stripEnds(folded);
     if (isCommon(folded)) return 'common';
-    if (common.has(word) && isLittle(folded.replace(word, ''))) return 'common';
+    if (isCommonPassword(word) && isLittle(folded.replace(word, ''))) return 'common';
     if (isLittle(withoutWords(folded, ownWords))) return 'personal';
     return isLittle(withoutWords(folded, [...ownWords, ...placeWords])) ? 'common' : null;
   }
 
   function isCommon(folded: string): boolean {
-    return common.has(folded) || new Set(folded).size < minDistinctCharacters;
+    return isCommonPassword(folded) || new Set(folded).size < minDistinctCharacters;
   }
 
   function isLittle(rest: string): boolean {

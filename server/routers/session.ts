@@ -1,5 +1,6 @@
 import type { SessionRecord } from '../../shared/records.ts';
 import {
+  noInput,
   revokedCountOutput,
   revokedOutput,
   revokeSessionInput,
@@ -8,6 +9,7 @@ import {
 } from '../../shared/schemas.ts';
 import { revokeSessions } from '../sessions/revoke-sessions.ts';
 import { t } from '../trpc/init.ts';
+import { documented } from '../trpc/procedure-docs.ts';
 import { actorOf } from '../trpc/procedures.ts';
 import type { RouterParts } from './router-parts.ts';
 
@@ -18,14 +20,22 @@ export function createSessionRouter<
   Claims extends Readonly<Record<string, unknown>>,
 >({ accounts, procedures: { protectedProcedure } }: RouterParts<Role, Permission, Claims>) {
   return t.router({
-    /** Where the user is signed in, newest first. */
-    list: protectedProcedure.output(sessionListOutput).query(async ({ ctx }) => {
-      const sessions = await accounts.store.listSessions(ctx.user.id, accounts.runtime.now());
-      return sessions.map((session) => toSession(session, ctx.session.id));
-    }),
+    list: protectedProcedure
+      .meta(documented({ summary: 'See where one is signed in, newest first' }))
+      .input(noInput)
+      .output(sessionListOutput)
+      .query(async ({ ctx }) => {
+        const sessions = await accounts.store.listSessions(ctx.user.id, accounts.runtime.now());
+        return sessions.map((session) => toSession(session, ctx.session.id));
+      }),
 
-    /** Ends one of the user's own sessions; somebody else's is as good as unknown. */
     revoke: protectedProcedure
+      .meta(
+        documented({
+          summary: 'End one of the own sessions',
+          description: "Somebody else's session is as good as unknown: `revoked` is `false`.",
+        }),
+      )
       .input(revokeSessionInput)
       .output(revokedOutput)
       .mutation(async ({ ctx, input }) => {
@@ -37,29 +47,36 @@ export function createSessionRouter<
         return { revoked: revoked > 0 };
       }),
 
-    /** Ends every session but this one. */
-    revokeOthers: protectedProcedure.output(revokedCountOutput).mutation(async ({ ctx }) => {
-      const revoked = await revokeSessions(accounts, {
-        which: { userId: ctx.user.id, exceptSessionId: ctx.session.id },
-        actor: actorOf(ctx),
-        userId: ctx.user.id,
-      });
-      return { revoked };
-    }),
+    revokeOthers: protectedProcedure
+      .meta(documented({ summary: 'End every session but this one' }))
+      .input(noInput)
+      .output(revokedCountOutput)
+      .mutation(async ({ ctx }) => {
+        const revoked = await revokeSessions(accounts, {
+          which: { userId: ctx.user.id, exceptSessionId: ctx.session.id },
+          actor: actorOf(ctx),
+          userId: ctx.user.id,
+        });
+        return { revoked };
+      }),
 
-    /** Ends every session, this one too. */
-    revokeAll: protectedProcedure.output(revokedCountOutput).mutation(async ({ ctx }) => {
-      const revoked = await revokeSessions(accounts, {
-        which: { userId: ctx.user.id },
-        actor: actorOf(ctx),
-        userId: ctx.user.id,
-      });
-      return { revoked };
-    }),
+    revokeAll: protectedProcedure
+      .meta(documented({ summary: 'End every session, this one too', session: 'ends' }))
+      .input(noInput)
+      .output(revokedCountOutput)
+      .mutation(async ({ ctx }) => {
+        const revoked = await revokeSessions(accounts, {
+          which: { userId: ctx.user.id },
+          actor: actorOf(ctx),
+          userId: ctx.user.id,
+        });
+        return { revoked };
+      }),
   });
 }
 
-function toSession(session: SessionRecord, currentId: string): Session {
+/** A row as the contract shows it. */
+export function toSession(session: SessionRecord, currentId: string): Session {
   return {
     id: session.id,
     createdAt: new Date(session.createdAt).toISOString(),

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { SessionRecord, UserRecord } from '../../shared/records.ts';
 import { createTestLatchkey, testPassword } from '../testing/create-test-latchkey.ts';
-import { authenticate } from './authenticate.ts';
+import { authenticate, recognise } from './authenticate.ts';
 import { revokeSessions } from './revoke-sessions.ts';
 
 const actor = { userId: null, sessionId: null, ip: null, userAgent: null };
@@ -121,6 +121,28 @@ test.each<
   await expect(authenticate({ ...accounts, store }, accessToken)).rejects.toMatchObject({
     reason: 'session_revoked',
   });
+});
+
+test('whoever was let in is recognised without a wait, until something is written', async () => {
+  await using t = await createKit();
+  const { accounts } = t.composition;
+  const { accessToken, user } = await t.signInAs();
+  expect(recognise(accounts, accessToken)).toBeNull();
+  const principal = await principalOf(t, accessToken);
+  expect(recognise(accounts, accessToken)).toEqual(principal);
+  await t.signInAs();
+  expect(recognise(accounts, accessToken)).toBeNull();
+  await principalOf(t, accessToken);
+  await accounts.store.setRole({
+    userId: user.id,
+    role: 'admin',
+    at: t.clock.now(),
+    event: { ...actor, id: 'e', at: 0, type: 'test.happened', actorId: null, detail: {} },
+  });
+  await accounts.store.findSession((await accounts.accessTokens.verify(accessToken)).sessionId);
+  expect(() => recognise(accounts, accessToken)).toThrow(
+    expect.objectContaining({ reason: 'token_stale' }),
+  );
 });
 
 test('a token of ours that mixes two people up is worth nothing', async () => {

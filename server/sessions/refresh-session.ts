@@ -1,8 +1,19 @@
 import { LatchkeyError } from '../../shared/latchkey-error.ts';
 import type { Origin } from '../../shared/records.ts';
 import { createAuditEvent } from '../audit/audit-event.ts';
+import type { Limits } from '../limits/limits.ts';
+import { networkOf } from '../limits/network-of.ts';
 import type { SessionParts } from './session-parts.ts';
 import { issueTokens, type SignedIn } from './start-session.ts';
+
+/**
+ * Takes a refresh from the budget of the address, before anything is looked at.
+ *
+ * @throws LatchkeyError `rate_limited`
+ */
+export async function takeRefreshBudget(limits: Limits, { ip }: Origin): Promise<void> {
+  await limits.consume([{ limit: 'refreshPerAddress', key: { chosen: networkOf(ip) } }]);
+}
 
 /**
  * Exchanges a refresh token for its successor and a new access token (RFC 9700 §4.14.2).

@@ -40,25 +40,32 @@ export function createSession(
 
 /** The tokens that fit a session as it stands in the store. */
 export async function issueTokens(
-  { accessTokens, refreshTokens, claimsOf }: SessionParts,
+  parts: SessionParts,
   session: SessionRecord,
   user: UserRecord,
 ): Promise<SignedIn> {
-  const { token, expiresIn } = await accessTokens.issue(
-    {
-      userId: user.id,
-      sessionId: session.id,
-      role: user.role,
-      version: user.authorizationVersion,
-      custom: await claimsOf(user),
-    },
-    session.expiresAt,
-  );
+  const { token, expiresIn } = await issueAccessToken(parts, session, user);
   return {
     accessToken: token,
     expiresIn,
-    refreshToken: refreshTokens.issue(session),
+    refreshToken: parts.refreshTokens.issue(session),
     refreshTokenExpiresAt: session.idleExpiresAt,
     user,
   };
+}
+
+/** An access token alone, which leaves the refresh token as it is. */
+export async function issueAccessToken(
+  { accessTokens, claimsOf }: Pick<SessionParts, 'accessTokens' | 'claimsOf'>,
+  session: SessionRecord,
+  user: UserRecord,
+): Promise<{ readonly token: string; readonly expiresIn: number }> {
+  const claims = {
+    userId: user.id,
+    sessionId: session.id,
+    role: user.role,
+    version: user.authorizationVersion,
+    custom: await claimsOf(user),
+  };
+  return accessTokens.issue(claims, session.expiresAt);
 }

@@ -7,16 +7,15 @@ import {
 } from '@trpc/client';
 import type { AnyTRPCRouter } from '@trpc/server';
 import type { AuthResult, BuiltInRole } from '../../shared/schemas.ts';
-import type { EndpointOptions } from '../http/handler.ts';
-import { startServer } from '../http/server.ts';
 import {
-  assemble,
   compose,
   type Composition,
-  type Latchkey,
   type LatchkeyOptions,
   type RolePermissions,
-} from '../latchkey.ts';
+} from '../compose.ts';
+import type { EndpointOptions } from '../http/handler.ts';
+import { startServer } from '../http/server.ts';
+import { assemble, type Latchkey } from '../latchkey.ts';
 import { silentLogger } from '../logger.ts';
 import { createRuntime } from '../runtime.ts';
 import { createSession, issueTokens } from '../sessions/start-session.ts';

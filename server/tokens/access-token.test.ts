@@ -322,6 +322,33 @@ test('a clock that was set back by up to five seconds refuses nothing', async ()
   expect(await t.reasonFor(t.token)).toBe('token_invalid');
 });
 
+test('what has been verified is known again, within its times alone', async () => {
+  await using t = await createSetup();
+  const recallAfter = async (seconds: number) => {
+    t.clock.advance(seconds);
+    await t.composition.keyRing.activeKey();
+    return t.accessTokens.recall(t.token);
+  };
+  expect(t.accessTokens.recall(t.token)).toBeUndefined();
+  const verified = await t.accessTokens.verify(t.token);
+  expect(t.accessTokens.recall(t.token)).toBe(verified);
+  expect(await recallAfter(-(t.clock.now() % 1_000) / 1_000 - 5)).toBe(verified);
+  expect(await recallAfter(-0.001)).toBeUndefined();
+  expect(await recallAfter(905)).toBe(verified);
+  expect(await recallAfter(0.001)).toBeUndefined();
+});
+
+test('what has been verified is not known again once the ring has another key, or has to be looked at', async () => {
+  await using t = await createSetup();
+  let isHeld = true;
+  const keyRing = { ...t.composition.keyRing, holds: () => isHeld };
+  const accessTokens = t.configured({ keyRing });
+  await accessTokens.verify(t.token);
+  expect(accessTokens.recall(t.token)).toBeDefined();
+  isHeld = false;
+  expect(accessTokens.recall(t.token)).toBeUndefined();
+});
+
 test('a token does not outlive what it was issued for, and lives for a second at least', async () => {
   await using t = await createSetup();
   const now = Math.floor(t.clock.now() / 1_000) * 1_000;

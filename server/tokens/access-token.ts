@@ -44,6 +44,8 @@ export interface AccessTokens {
   issue(claims: AccessClaims, notAfter: number): Promise<{ token: string; expiresIn: number }>;
   /** @throws LatchkeyError `token_invalid`, `token_expired` */
   verify(token: string): Promise<AccessClaims>;
+  /** What `verify` would say of a token that it has verified before; `undefined` where that has to be asked. */
+  recall(token: string): AccessClaims | undefined;
   /** The session that a genuine token names, even if it has expired; else `null`. */
   findSessionId(token: string): Promise<string | null>;
 }
@@ -95,8 +97,17 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
 
   async function readIssued(token: string): Promise<TimedClaims> {
     const claims = await read(token);
-    if (claims.issuedAt > runtime.now() / 1_000 + clockToleranceSeconds) throw invalid();
+    if (!isIssued(claims)) throw invalid();
     return claims;
+  }
+
+  function isIssued({ issuedAt }: TimedClaims): boolean {
+    return issuedAt <= runtime.now() / 1_000 + clockToleranceSeconds;
+  }
+
+  /** "On or after" the expiry it must not be accepted (RFC 7519 §4.1.4). */
+  function isExpired({ expiresAt }: TimedClaims): boolean {
+    return runtime.now() >= expiresAt * 1_000;
   }
 
   return {
@@ -124,12 +135,16 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
     },
 
     async verify(token) {
-      const { own, expiresAt } = await readIssued(token);
-      // "On or after" the expiry it must not be accepted (RFC 7519 §4.1.4).
-      if (runtime.now() >= expiresAt * 1_000) {
-        throw new LatchkeyError('token_expired');
-      }
-      return own;
+      const claims = await readIssued(token);
+      if (isExpired(claims)) throw new LatchkeyError('token_expired');
+      return claims.own;
+    },
+
+    recall(token) {
+      const known = verified.get(token);
+      if (!known || !keyRing.holds(known.key)) return undefined;
+      const isValid = isIssued(known.claims) && !isExpired(known.claims);
+      return isValid ? known.claims.own : undefined;
     },
 
     async findSessionId(token) {

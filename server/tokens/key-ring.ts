@@ -1,5 +1,8 @@
-import { exportJWK, generateKeyPair, type JWK } from 'jose';
-import type { AuditRecord, SigningKeyRecord } from '../../shared/records.ts';
+import type { JWK } from 'jose';
+// Of all of jose this is a third, in time to load and in memory.
+import { exportJWK } from 'jose/key/export';
+import { generateKeyPair } from 'jose/key/generate/keypair';
+import type { AuditRecord, SigningKeyRecord, SigningKeyStatus } from '../../shared/records.ts';
 import { ConfigurationError } from '../config/configuration-error.ts';
 import type { Runtime } from '../runtime.ts';
 import type { Sealer } from './seal.ts';
@@ -11,8 +14,8 @@ export type SigningAlgorithm = (typeof signingAlgorithms)[number];
 
 /** How soon a rotation by another process is noticed by one that signs, at the latest. */
 const reloadAfterMs = 5_000;
-/** An unknown key id makes the ring look again, but no more often than this. */
-const reloadOnUnknownAfterMs = 1_000;
+/** An unknown key id makes the ring look again, so often a second at most: who makes ids up is soon refused unseen. */
+const looksForUnknownPerSecond = 8;
 /** How long after it stopped signing a key verifies beyond the lifetime of its tokens. */
 const retirementSlackMs = 2 * reloadAfterMs;
 
@@ -43,6 +46,10 @@ export interface KeyRing {
   activeKey(): Promise<RingKey>;
   /** The key that made this first segment of a token, or `null` when none of ours did. */
   keyOfHeader(protectedHeader: string): Promise<RingKey | null>;
+  /** Whether a key that was taken from the ring is known to be in it still, without looking again. */
+  holds(key: RingKey): boolean;
+  /** Another process has changed the ring: the next who asks looks. */
+  renew(): void;
   /** Every public key that verifies now or will next; empty with HS256. */
   publicKeys(): Promise<JWK[]>;
   /**
@@ -65,6 +72,8 @@ export interface KeyRingOptions {
 
 interface Ring {
   readonly loadedAt: number;
+  /** How often the ring had been said to have changed. */
+  readonly renewals: number;
   readonly active: RingKey | null;
   readonly records: readonly SigningKeyRecord[];
   readonly byHeader: ReadonlyMap<string, RingKey>;
@@ -75,6 +84,8 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
   const imported = new Map<string, RingKey>();
   let latest: Ring | null = null;
   let looking: Promise<Ring> | null = null;
+  let renewals = 0;
+  let unknown = { since: 0, looks: 0 };
 
   function importKey(record: SigningKeyRecord): RingKey {
     const known = imported.get(record.id);
@@ -101,7 +112,7 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
   }
 
   async function load(): Promise<Ring> {
-    const loadedAt = runtime.now();
+    const since = { loadedAt: runtime.now(), renewals };
     const records = await store.listSigningKeys();
     const verifying = records.filter(
       ({ retiredAt }) =>
@@ -111,7 +122,7 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
     const keys = verifying.map(importKey);
     const activeId = records.find(({ status }) => status === 'active')?.id;
     return {
-      loadedAt,
+      ...since,
       records,
       active: keys.find(({ id }) => id === activeId) ?? null,
       byHeader: new Map(keys.map((key) => [key.protectedHeader, key])),
@@ -126,10 +137,20 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
     return looking;
   }
 
-  async function current(maxAgeMs: number): Promise<Ring> {
+  function isFresh(ring: Ring, maxAgeMs: number): boolean {
     // Both ways round: a clock that was set back must not make a look last longer.
-    const isFresh = (ring: Ring) => Math.abs(runtime.now() - ring.loadedAt) <= maxAgeMs;
-    return latest && isFresh(latest) ? latest : look();
+    return ring.renewals === renewals && Math.abs(runtime.now() - ring.loadedAt) <= maxAgeMs;
+  }
+
+  function mayLookForUnknown(): boolean {
+    const now = runtime.now();
+    if (Math.abs(now - unknown.since) > 1_000) unknown = { since: now, looks: 0 };
+    unknown.looks += 1;
+    return unknown.looks <= looksForUnknownPerSecond;
+  }
+
+  async function current(maxAgeMs: number): Promise<Ring> {
+    return latest && isFresh(latest, maxAgeMs) ? latest : look();
   }
 
   /**
@@ -210,9 +231,17 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
       if (key) return key;
       // A key of another process that this one has not seen yet has our form of header.
       if (!headerPattern.test(Buffer.from(protectedHeader, 'base64url').toString())) return null;
-      const again = await current(reloadOnUnknownAfterMs);
+      if (!looking && !mayLookForUnknown()) return null;
+      const again = await look();
       return again.byHeader.get(protectedHeader) ?? null;
     },
+
+    holds(key) {
+      if (!latest || !isFresh(latest, reloadAfterMs)) return false;
+      return latest.byHeader.get(key.protectedHeader) === key;
+    },
+
+    renew: () => void (renewals += 1),
 
     async publicKeys() {
       const { byHeader } = await current(reloadAfterMs);
@@ -239,6 +268,17 @@ export function createKeyRing(options: KeyRingOptions): KeyRing {
       return activeOf(latest).id;
     },
   };
+}
+
+const statusesInOrder: readonly SigningKeyStatus[] = ['next', 'active', 'retired'];
+
+/** As people look for them: the next one, the one that signs, and what has retired, newest first. */
+export function sortKeys(records: readonly SigningKeyRecord[]): SigningKeyRecord[] {
+  return records.toSorted(
+    (one, other) =>
+      statusesInOrder.indexOf(one.status) - statusesInOrder.indexOf(other.status) ||
+      other.createdAt - one.createdAt,
+  );
 }
 
 function activeOf({ active }: Ring): RingKey {

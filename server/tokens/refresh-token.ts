@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
 import type { Runtime } from '../runtime.ts';
 import type { Sealer } from './seal.ts';
 
@@ -86,7 +86,11 @@ function encodeHead(session: TokenSession): Buffer {
 }
 
 function tagOf(head: Uint8Array, key: Uint8Array): Buffer {
-  return createHmac('sha256', key).update('latchkey refresh token').update(head).digest();
+  // Given bytes, Node finds out by two exceptions that they are no key object.
+  return createHmac('sha256', createSecretKey(key))
+    .update('latchkey refresh token')
+    .update(head)
+    .digest();
 }
 
 function formatUuid(bytes: Buffer): string {

@@ -25,8 +25,10 @@ export interface Signature {
 
 export function createSignature(algorithm: SigningAlgorithm, privateJwk: JWK): Signature {
   if (algorithm === 'HS256') return createHmacSignature(privateJwk);
-  // JWS wants r ‖ s of ECDSA and not ASN.1 (RFC 7518 §3.4); the other algorithms have one encoding.
-  const withEncoding = (key: KeyObject) => ({ key, dsaEncoding: 'ieee-p1363' }) as const;
+  // JWS wants r ‖ s of ECDSA and not ASN.1 (RFC 7518 §3.4). The other algorithms have one encoding,
+  // and a key by itself is taken at once, where one in an object costs Node two exceptions.
+  const withEncoding = (key: KeyObject) =>
+    algorithm === 'ES256' ? ({ key, dsaEncoding: 'ieee-p1363' } as const) : key;
   const privateKey = createPrivateKey({ key: privateJwk, format: 'jwk' });
   const signingKey = withEncoding(privateKey);
   const verifyingKey = withEncoding(createPublicKey(privateKey));

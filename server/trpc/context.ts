@@ -53,6 +53,8 @@ export interface ContextSource {
   };
   /** The client's address where the host knows better; a fetch request does not have one. */
   readonly ip?: string | null;
+  /** What the request is called in logs and answers; made where nobody says it. */
+  readonly requestId?: string;
 }
 
 export interface ContextParts {
@@ -68,38 +70,69 @@ const maxUserAgentLength = 256;
 
 /** Reads what is needed from the request. Never throws, and does no work that a public call could do without. */
 export function createCallContext(parts: ContextParts, source: ContextSource): CallContext {
-  const { req, res, resHeaders, info } = source;
-  const header = readerOf(req.headers);
-  const peer = source.ip === undefined ? (req.socket?.remoteAddress ?? null) : source.ip;
-  return {
-    requestId: parts.runtime.newId(),
-    origin: {
-      ip: parts.clientIp(peer, header('x-forwarded-for')),
+  return new RequestContext(parts, source);
+}
+
+/** A class, because one is made for each request: what its methods are, is written down once. */
+class RequestContext implements CallContext {
+  readonly origin: Origin;
+  readonly authorization: string | null;
+  readonly cookieToken: string | null;
+  readonly isCookieMode: boolean;
+  readonly isFromAllowedOrigin: boolean;
+  readonly paths: readonly string[];
+  readonly isStreamed: boolean;
+  principal: Promise<Principal> | null = null;
+  readonly #runtime: Runtime;
+  readonly #source: ContextSource;
+  #requestId: string | undefined;
+
+  constructor({ runtime, cookie, allowedOrigins, clientIp }: ContextParts, source: ContextSource) {
+    const { req, info } = source;
+    const header = readerOf(req.headers);
+    this.origin = {
+      ip: clientIp(peerOf(source), header('x-forwarded-for')),
       userAgent: header('user-agent')?.slice(0, maxUserAgentLength) ?? null,
-    },
-    authorization: header('authorization'),
-    cookieToken: parts.cookie.read(header('cookie')),
-    isCookieMode: header('x-latchkey-mode') === 'cookie',
-    isFromAllowedOrigin:
-      parts.allowedOrigins.has(header('origin') ?? '') && header('sec-fetch-site') !== 'cross-site',
-    paths: info?.calls.map(({ path }) => path) ?? [],
-    isStreamed: info?.accept === 'application/jsonl',
-    setHeader(name, value) {
-      resHeaders?.set(name, value);
-      if (!res) return;
-      if (!('setHeader' in res)) res.header(name, value);
-      // In a stream they have left before a call is through.
-      else if (!res.headersSent) res.setHeader(name, value);
-    },
-    appendHeader(name, value) {
-      resHeaders?.append(name, value);
-      if (!res) return;
-      // Fastify appends by itself what may be sent more than once.
-      if (!('setHeader' in res)) res.header(name, value);
-      else if (!res.headersSent) res.appendHeader(name, value);
-    },
-    principal: null,
-  };
+    };
+    this.authorization = header('authorization');
+    this.cookieToken = cookie.read(header('cookie'));
+    this.isCookieMode = header('x-latchkey-mode') === 'cookie';
+    this.isFromAllowedOrigin =
+      allowedOrigins.has(header('origin') ?? '') && header('sec-fetch-site') !== 'cross-site';
+    this.paths = info?.calls.map(({ path }) => path) ?? [];
+    this.isStreamed = info?.accept === 'application/jsonl';
+    this.#runtime = runtime;
+    this.#source = source;
+    this.#requestId = source.requestId;
+  }
+
+  /** Made when it is read, where the request has none by then. */
+  get requestId(): string {
+    return (this.#requestId ??= this.#runtime.randomId());
+  }
+
+  setHeader(name: string, value: string): void {
+    const { res, resHeaders } = this.#source;
+    resHeaders?.set(name, value);
+    if (!res) return;
+    if (!('setHeader' in res)) res.header(name, value);
+    // In a stream they have left before a call is through.
+    else if (!res.headersSent) res.setHeader(name, value);
+  }
+
+  appendHeader(name: string, value: string): void {
+    const { res, resHeaders } = this.#source;
+    resHeaders?.append(name, value);
+    if (!res) return;
+    // Fastify appends by itself what may be sent more than once.
+    if (!('setHeader' in res)) res.header(name, value);
+    else if (!res.headersSent) res.appendHeader(name, value);
+  }
+}
+
+/** The address that a request comes from, be it that of a proxy. */
+export function peerOf({ req, ip }: Pick<ContextSource, 'req' | 'ip'>): string | null {
+  return ip === undefined ? (req.socket?.remoteAddress ?? null) : ip;
 }
 
 function readerOf(headers: ContextSource['req']['headers']): (name: string) => string | null {

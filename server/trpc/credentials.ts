@@ -17,9 +17,14 @@ export const credentialPaths = [
   'user.delete',
 ] as const;
 
+const nestedPaths = credentialPaths.map((path) => `.${path}`);
+
 /** True for the path of a call that checks or sets a credential. */
 export function isCredentialPath(path: string): boolean {
-  return credentialPaths.some((known) => path === known || path.endsWith(`.${known}`));
+  return (
+    credentialPaths.some((known) => path === known) ||
+    nestedPaths.some((known) => path.endsWith(known))
+  );
 }
 
 /** True for the path of a call that computes a password hash. */
@@ -36,7 +41,12 @@ export function isHashingPath(path: string): boolean {
  */
 export function assertCredentialCall(latchkey: CallContext): void {
   const isAlone = latchkey.paths.filter(isCredentialPath).length <= 1;
-  if (!isAlone || latchkey.isStreamed) throw new LatchkeyError('invalid_input');
+  if (!isAlone || latchkey.isStreamed) {
+    const message = isAlone
+      ? 'Send a call that checks or sets a credential without trpc-accept: its answer cannot be streamed.'
+      : 'Send at most one call in a batch that checks or sets a credential.';
+    throw new LatchkeyError('invalid_input', { issues: [{ path: [], code: 'custom', message }] });
+  }
   if (latchkey.isCookieMode) assertAllowedOrigin(latchkey);
 }
 

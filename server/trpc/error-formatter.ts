@@ -62,6 +62,11 @@ function isOfParser(message: string, cause: Error): boolean {
   return message === cause.message || message === new LatchkeyError('invalid_input').message;
 }
 
+/** The reason of an error, whoever threw it; `null` for a host's own that is none of Latchkey's kinds. */
+export function reasonOf(error: TRPCError): Reason | null {
+  return refusalOf(error)?.reason ?? reasonOfCode[error.code] ?? null;
+}
+
 /** True for an unexpected error that was logged where it was met, and has our words since. */
 export function isReported({ message }: TRPCError): boolean {
   return message === new LatchkeyError('internal').message;
@@ -93,11 +98,14 @@ export type LatchkeyErrorFormatter = (options: ErrorToFormat) => LatchkeyErrorSh
  */
 export function formatError({ shape, error, ctx }: ErrorToFormat): LatchkeyErrorShape {
   const refusal = refusalOf(error);
-  const answered = refusal ? toTRPCError(refusal) : error;
-  const reason = refusal?.reason ?? reasonOfCode[error.code] ?? null;
-  const { detail, issues, retryAfterSeconds } = refusal ?? {};
+  const reason = reasonOf(error);
+  // 413 and 415 are ways to be `invalid_input` too.
+  const answered = refusal && reasonOfCode[error.code] !== reason ? toTRPCError(refusal) : error;
+  const { message } = refusal ?? error;
+  const { detail, retryAfterSeconds } = refusal ?? {};
+  const issues = reason === 'invalid_input' ? issuesFor(message, refusal) : undefined;
   return {
-    message: refusal?.message ?? error.message,
+    message,
     code: TRPC_ERROR_CODES_BY_KEY[answered.code],
     data: {
       code: answered.code,
@@ -105,11 +113,17 @@ export function formatError({ shape, error, ctx }: ErrorToFormat): LatchkeyError
       ...(shape.data.path === undefined ? {} : { path: shape.data.path }),
       reason,
       ...(detail === undefined ? {} : { detail }),
-      ...(issues === undefined || issues.length === 0 ? {} : { issues }),
+      ...(issues === undefined ? {} : { issues }),
       ...(retryAfterSeconds === undefined ? {} : { retryAfter: retryAfterSeconds }),
       ...(reason === 'internal' && ctx?.latchkey ? { requestId: ctx.latchkey.requestId } : {}),
     },
   };
+}
+
+/** Whatever takes no input says what is wrong with it, if only as a whole. */
+function issuesFor(message: string, refusal: LatchkeyError | null): readonly InputIssue[] {
+  const { issues = [] } = refusal ?? {};
+  return issues.length > 0 ? issues : [{ path: [], code: 'custom', message }];
 }
 
 /** zod's issues, wherever they come from, without the values and patterns that they may carry. */

@@ -1,18 +1,20 @@
 import { getTRPCErrorFromUnknown, type TRPCError } from '@trpc/server';
 import { LatchkeyError } from '../../shared/latchkey-error.ts';
+import { reasons, type Reason } from '../../shared/reasons.ts';
 import type { UserRecord } from '../../shared/records.ts';
 import type { User } from '../../shared/schemas.ts';
 import type { SignedInActor } from '../accounts/account-parts.ts';
 import type { RefusalLog } from '../audit/refusal-log.ts';
-import { networkOf } from '../limits/network-of.ts';
-import { describeError, type Logger } from '../logger.ts';
-import { authenticate, type Principal } from '../sessions/authenticate.ts';
+import type { Logger } from '../logger.ts';
+import { authenticate, recognise, type Principal } from '../sessions/authenticate.ts';
 import type { SessionParts } from '../sessions/session-parts.ts';
+import { withAccess, type Access } from './access.ts';
 import { assertAllowedOrigin } from './assert-allowed-origin.ts';
 import { assertMounted } from './assert-mounted.ts';
 import type { CallContext } from './context.ts';
 import { isReported, refusalOf, toTRPCError } from './error-formatter.ts';
 import { procedure } from './init.ts';
+import { logRefusal, noteRefusal } from './report-refusal.ts';
 
 /** The session of a signed-in call. */
 export interface CurrentSession {
@@ -29,11 +31,10 @@ export interface ProcedureParts<Role extends string, Permission extends string> 
   readonly permissionsOf: Readonly<Record<Role, readonly Permission[]>>;
 }
 
-interface RefusedCall {
-  readonly latchkey: CallContext | undefined;
-  /** Whoever was recognised before the call was refused. */
-  readonly principal: Principal | undefined;
-  readonly path: string;
+interface GuardedCall {
+  readonly latchkey: CallContext;
+  /** Whoever makes it, once that is known. */
+  principal: Principal | null;
 }
 
 /** `Bearer` in any case, one space, and a token (RFC 6750 §2.1). */
@@ -50,51 +51,53 @@ export function createProcedures<
   Permission extends string,
   Claims extends Readonly<Record<string, unknown>>,
 >(parts: ProcedureParts<Role, Permission>) {
+  /** Of users as they were read: the same for all calls until one is read anew. */
+  const shown = new WeakMap<UserRecord, User<Role>>();
+
+  /** Each call has its own, which it may change. */
+  function show(user: UserRecord): User<Role> {
+    let known = shown.get(user);
+    if (!known) shown.set(user, (known = toUser<Role>(user)));
+    return { ...known };
+  }
+
   /** A procedure that is built on two of ours meets its refusal twice. */
   const noted = new WeakSet<Error>();
 
   /** Runs the rest of a call, and makes whatever goes wrong in it a refusal with a reason. */
   async function guarded<T extends { readonly ok: boolean }>(
     { ctx, path, type }: { readonly ctx: unknown; readonly path: string; readonly type: string },
-    call: (identified: () => Promise<Principal>) => Promise<T>,
+    run: (call: GuardedCall) => Promise<T>,
   ): Promise<T> {
-    let latchkey: CallContext | undefined;
-    let principal: Principal | undefined;
+    let call: GuardedCall | null = null;
     try {
       assertMounted(ctx);
-      ({ latchkey } = ctx);
+      const { latchkey } = ctx;
+      call = { latchkey, principal: null };
       latchkey.setHeader('cache-control', 'no-store');
       if (type === 'mutation' && latchkey.cookieToken !== null) assertAllowedOrigin(latchkey);
-      const current = latchkey;
-      const result = await call(async () => (principal = await identifyOnce(current)));
+      const result = await run(call);
       // The result of a failed call has tRPC's error; its type says so only to tRPC.
       const failed = result as { ok: boolean; error?: TRPCError };
       if (failed.ok || !failed.error) return result;
       throw failed.error;
     } catch (error) {
-      throw refuse({ latchkey, principal, path }, getTRPCErrorFromUnknown(error));
+      throw refuse(call, path, getTRPCErrorFromUnknown(error));
     }
   }
 
-  function refuse({ latchkey, principal, path }: RefusedCall, error: TRPCError): TRPCError {
+  function refuse(call: GuardedCall | null, path: string, error: TRPCError): TRPCError {
+    const { latchkey, principal } = call ?? {};
     const refusal = refusalOf(error);
     if (!refusal) return error;
     const cause = error.cause ?? error;
     if (latchkey && !noted.has(cause)) {
       noted.add(cause);
-      const { ip, userAgent } = latchkey.origin;
-      const userId = principal?.user.id ?? null;
-      const actor = { userId, sessionId: principal?.session.id ?? null, ip, userAgent };
-      parts.refusals.note({ reason: refusal.reason, path, actor, source: userId ?? networkOf(ip) });
+      noteRefusal(parts.refusals, refusal, { latchkey, path, principal: principal ?? null });
     }
-    if (refusal.reason === 'internal' && !isReported(error)) {
-      const requestId = latchkey?.requestId;
-      parts.logger.error({ requestId, path, ...describeError(refusal.cause) }, 'call failed');
-    }
-    // A hashing queue that is full has no cause. A store that did not answer has: a disk may be full.
-    if (refusal.reason === 'overloaded' && refusal.cause !== undefined) {
-      const requestId = latchkey?.requestId;
-      parts.logger.warn({ requestId, path, ...describeError(refusal.cause) }, 'store unavailable');
+    if (!isReported(error)) logRefusal(parts.logger, refusal, { latchkey, path });
+    if (reasons[refusal.reason].code === 'UNAUTHORIZED') {
+      latchkey?.setHeader('www-authenticate', challengeOf(refusal.reason, latchkey));
     }
     if (refusal.retryAfterSeconds !== undefined) {
       latchkey?.setHeader('retry-after', String(refusal.retryAfterSeconds));
@@ -102,61 +105,74 @@ export function createProcedures<
     return toTRPCError(refusal, cause);
   }
 
+  type Identify = (latchkey: CallContext, token: string) => Principal | Promise<Principal>;
+
   /**
    * Shared by the calls of a batch, which begin together. Never kept: a context may
    * outlive a session where it belongs to a socket or to a caller.
    */
-  function identifyOnce(latchkey: CallContext): Promise<Principal> {
-    latchkey.principal ??= identify(latchkey).finally(() => {
+  const identify: Identify = (latchkey, token) => {
+    const known = recognise(parts, token);
+    if (known) return known;
+    latchkey.principal ??= authenticate(parts, token, parts.store.recallSession).finally(() => {
       latchkey.principal = null;
     });
     return latchkey.principal;
-  }
+  };
 
-  async function identify(latchkey: CallContext): Promise<Principal> {
-    if (latchkey.authorization === null || latchkey.authorization === '') {
-      throw new LatchkeyError('token_missing');
-    }
-    const token = bearer.exec(latchkey.authorization)?.[1];
-    if (token === undefined) throw new LatchkeyError('token_invalid');
-    return authenticate(parts, token);
-  }
+  const identifyByStore: Identify = (_latchkey, token) => authenticate(parts, token);
 
-  function signedIn(assertAllowed: (user: UserRecord) => void) {
-    return procedure.use(({ ctx, path, type, next }) =>
-      guarded({ ctx, path, type }, async (identified) => {
-        const { user, session, claims } = await identified();
+  function signedIn(
+    access: Omit<Access, 'signedIn'>,
+    assertAllowed: (user: UserRecord) => void,
+    identifyBy = identify,
+  ) {
+    const built = procedure.use(({ ctx, path, type, next }) => {
+      function enter(call: GuardedCall, principal: Principal) {
+        call.principal = principal;
+        const { user, session, claims } = principal;
         assertAllowed(user);
         const current: CurrentSession = { id: session.id };
         return next({
           ctx: {
-            user: toUser<Role>(user),
+            user: show(user),
             session: current,
             // Our signature vouches that these are the claims that the host's function returned.
             claims: claims as Claims,
           },
         });
-      }),
-    );
+      }
+      return guarded({ ctx, path, type }, (call) => {
+        const principal = identifyBy(call.latchkey, tokenOf(call.latchkey));
+        if (!(principal instanceof Promise)) return enter(call, principal);
+        return principal.then((identified) => enter(call, identified));
+      });
+    });
+    return withAccess(built, { ...access, signedIn: true });
   }
 
   return {
-    publicProcedure: procedure.use(({ ctx, path, type, next }) =>
-      guarded({ ctx, path, type }, () => next()),
+    publicProcedure: withAccess(
+      procedure.use(({ ctx, path, type, next }) => guarded({ ctx, path, type }, () => next())),
+      { signedIn: false },
     ),
 
     /** Any signed-in user. */
-    protectedProcedure: signedIn(() => {}),
+    protectedProcedure: signedIn({}, () => {}),
 
-    /** Admins. */
-    adminProcedure: signedIn((user) => {
-      if (user.role !== 'admin') throw new LatchkeyError('forbidden');
-    }),
+    /** Admins; the store is asked at every call. */
+    adminProcedure: signedIn(
+      { roles: ['admin'] },
+      (user) => {
+        if (user.role !== 'admin') throw new LatchkeyError('forbidden');
+      },
+      identifyByStore,
+    ),
 
     /** Users of one of these roles, and admins. */
     // oxlint-disable-next-line explicit-module-boundary-types -- a procedure's type is inferred
     requireRole: (...roles: readonly [Role, ...Role[]]) =>
-      signedIn((user) => {
+      signedIn({ roles }, (user) => {
         if (user.role !== 'admin' && !roles.some((role) => role === user.role)) {
           throw new LatchkeyError('forbidden');
         }
@@ -165,13 +181,36 @@ export function createProcedures<
     /** Users whose role has the permission, and admins. */
     // oxlint-disable-next-line explicit-module-boundary-types -- a procedure's type is inferred
     requirePermission: (permission: Permission) =>
-      signedIn((user) => {
+      signedIn({ permission }, (user) => {
         if (user.role === 'admin') return;
         const isKnown = Object.hasOwn(parts.permissionsOf, user.role);
         const permissions = isKnown ? parts.permissionsOf[user.role as Role] : []; // Known by the line above.
         if (!permissions.includes(permission)) throw new LatchkeyError('forbidden');
       }),
   };
+}
+
+/**
+ * The access token that a request carries.
+ *
+ * @throws LatchkeyError `token_missing`, `token_invalid`
+ */
+export function tokenOf({ authorization }: CallContext): string {
+  if (authorization === null || authorization === '') throw new LatchkeyError('token_missing');
+  const token = bearer.exec(authorization)?.[1];
+  if (token === undefined) throw new LatchkeyError('token_invalid');
+  return token;
+}
+
+/**
+ * A 401 says how one is let in (RFC 9110 §15.5.2), and names an error only of a token that was
+ * sent (RFC 6750 §3.1).
+ */
+function challengeOf(reason: Reason, { authorization }: CallContext): string {
+  const isOfToken = reason !== 'invalid_credentials' && reason !== 'token_missing';
+  return isOfToken && authorization !== null
+    ? 'Bearer realm="latchkey", error="invalid_token"'
+    : 'Bearer realm="latchkey"';
 }
 
 /** A row as the contract shows it. */
