@@ -51,6 +51,22 @@ test('registers, signs in, is recognised, refreshes and signs out', async () => 
   expect(await client.signIn(ada)).toMatchObject({ email: ada.email });
 });
 
+test('asks the browser to send a sign-out to its end, even from a page that is left', async () => {
+  const t = await startLatchkey();
+  const outlasting: string[] = [];
+  using client = createClient<AppRouter>({
+    url: t.url,
+    fetch(url, init) {
+      if ((init as RequestInit).keepalive) outlasting.push(new URL(url as string).pathname);
+      return globalThis.fetch(url as string, init as RequestInit);
+    },
+  });
+  await client.signUp(ada);
+  await client.trpc.user.me.query();
+  await client.signOut();
+  expect(outlasting).toEqual(['/trpc/auth.register', '/trpc/auth.logout']);
+});
+
 test('says why a sign-in or registration was refused', async () => {
   const t = await startLatchkey();
   using client = createClient<AppRouter>({ url: t.url });

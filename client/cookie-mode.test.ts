@@ -3,12 +3,14 @@ import { createClient, reasonOf, type LatchkeyClient } from './index.ts';
 import { createAuthServer, type AuthServer, type TestRouter } from './testing/auth-server.ts';
 import { caught } from './testing/caught.ts';
 import { createCookieFetch } from './testing/cookie-jar.ts';
-import { createTestRuntime } from './testing/test-runtime.ts';
+import { createTestRuntime, type TestRuntime } from './testing/test-runtime.ts';
 import { untilStatus } from './testing/until-status.ts';
 import type { ClientFetch } from './transport.ts';
 
 const ada = { email: 'ada@example.com', password: 'password' };
 const eve = { email: 'eve@example.com', password: 'password' };
+/** How long one request for a refresh may take. */
+const refreshTimeoutMs = 4_500;
 const nobody = { status: 'signed-out', user: null, reason: null };
 
 async function startServer(): Promise<AuthServer> {
@@ -22,14 +24,17 @@ async function startServer(): Promise<AuthServer> {
 function openTab(
   server: AuthServer,
   fetch: ClientFetch,
-  initialUser?: Awaited<ReturnType<LatchkeyClient<TestRouter>['signIn']>> | null,
+  options: {
+    initialUser?: Awaited<ReturnType<LatchkeyClient<TestRouter>['signIn']>> | null;
+    runtime?: TestRuntime;
+  } = {},
 ): LatchkeyClient<TestRouter> {
   const client = createClient<TestRouter>({
     url: server.url,
     mode: 'cookie',
     fetch,
     runtime: createTestRuntime({ hasCookieJar: true }),
-    ...(initialUser === undefined ? {} : { initialUser }),
+    ...options,
   });
   onTestFinished(() => client.close());
   return client;
@@ -103,16 +108,60 @@ test('does not know who it is while the server cannot say', async () => {
   expect(await client.refresh()).toMatchObject({ email: ada.email });
 });
 
+/** A runtime whose pauses between two tries are seen, and pass when the test says so. */
+function watchPauses(): { runtime: TestRuntime; pausesMs: number[] } {
+  const runtime = createTestRuntime({ hasCookieJar: true });
+  const pausesMs: number[] = [];
+  function timeout(delayMs: number): AbortSignal {
+    if (delayMs !== refreshTimeoutMs) pausesMs.push(delayMs);
+    return runtime.timeout(delayMs);
+  }
+  return { runtime: { ...runtime, timeout }, pausesMs };
+}
+
+test('asks until the server can say, for whoever watches', async () => {
+  const server = await startServer();
+  const jar = createCookieFetch();
+  await openTab(server, jar).signIn(ada);
+  const { runtime, pausesMs } = watchPauses();
+  const client = openTab(server, jar, { runtime });
+  for (let time = 0; time < 7; time += 1) server.refuse('auth.refresh', 'overloaded');
+  const isKnown = untilStatus(client.state, 'signed-in');
+  // A second one who watches asks nothing more.
+  onTestFinished(client.state.subscribe(() => {}));
+  for (let pauses = 1; pauses <= 7; pauses += 1) {
+    await expect.poll(() => pausesMs.length).toBe(pauses);
+    runtime.passTimeouts();
+  }
+  await isKnown;
+  expect(pausesMs).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
+  expect(server.countCalls('auth.refresh')).toBe(8);
+});
+
+test('asks no more once it is closed', async () => {
+  const server = await startServer();
+  const { runtime, pausesMs } = watchPauses();
+  const client = openTab(server, createCookieFetch(), { runtime });
+  server.refuse('auth.refresh', 'overloaded');
+  server.refuse('auth.refresh', 'overloaded');
+  client.state.subscribe(() => {});
+  await expect.poll(() => pausesMs.length).toBe(1);
+  client.close();
+  runtime.passTimeouts();
+  expect(reasonOf(await caught(client.trpc.hello.query()))).toBe('overloaded');
+  expect(pausesMs).toHaveLength(1);
+});
+
 test('begins with the user that the server has rendered', async () => {
   const server = await startServer();
   const jar = createCookieFetch();
   const user = await openTab(server, jar).signIn(ada);
-  const client = openTab(server, jar, user);
+  const client = openTab(server, jar, { initialUser: user });
   expect(client.state.getSnapshot()).toEqual({ status: 'signed-in', user, reason: null });
   expect(client.state.getServerSnapshot()).toBe(client.state.getSnapshot());
   expect(await client.trpc.notes.mine.query()).toBe(ada.email);
 
-  const guest = openTab(server, createCookieFetch(), null);
+  const guest = openTab(server, createCookieFetch(), { initialUser: null });
   expect(guest.state.getSnapshot()).toEqual(nobody);
   await guest.trpc.hello.query();
   expect(server.countCalls('auth.refresh')).toBe(1);
@@ -123,7 +172,7 @@ test('believes the cookie when it is another user than before', async () => {
   const jar = createCookieFetch();
   const user = await openTab(server, jar).signIn(ada);
   await openTab(server, jar).signIn(eve);
-  const client = openTab(server, jar, user);
+  const client = openTab(server, jar, { initialUser: user });
   expect(reasonOf(await caught(client.trpc.notes.mine.query()))).toBe('session_revoked');
   expect(client.state.getSnapshot().user?.email).toBe(eve.email);
   expect(await client.trpc.notes.mine.query()).toBe(eve.email);
@@ -132,8 +181,8 @@ test('believes the cookie when it is another user than before', async () => {
 test('signs in, out and in again in all tabs', async () => {
   const server = await startServer();
   const jar = createCookieFetch();
-  const one = openTab(server, jar, null);
-  const two = openTab(server, jar, null);
+  const one = openTab(server, jar, { initialUser: null });
+  const two = openTab(server, jar, { initialUser: null });
   await one.signIn(ada);
   await untilStatus(two.state, 'signed-in');
   expect(await two.trpc.notes.mine.query()).toBe(ada.email);
@@ -146,7 +195,7 @@ test('signs in, out and in again in all tabs', async () => {
 test('lets go of the cookie when signing out overtakes signing in', async () => {
   const server = await startServer();
   const jar = createCookieFetch();
-  const client = openTab(server, jar, null);
+  const client = openTab(server, jar, { initialUser: null });
   const held = server.holdReply('auth.login');
   const signingIn = caught(client.signIn(ada));
   await held.arrived;

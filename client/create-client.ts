@@ -64,7 +64,7 @@ interface CookieOptions<TUser> {
    */
   readonly mode: 'cookie';
   /** Who is signed in, where a server rendered the page and knows; `null` is nobody. */
-  readonly initialUser?: TUser | null;
+  readonly initialUser?: TUser | null | undefined;
   readonly storage?: never;
 }
 

@@ -7,6 +7,8 @@ export {
   type UserOf,
 } from './create-client.ts';
 export { reasonOf } from './reason-of.ts';
+export { refusalOf, type Refusal } from './refusal-of.ts';
 export { type SessionSnapshot, type SessionState } from './session.ts';
 export { memoryStorage, webStorage, type SessionStorage } from './session-storage.ts';
-export { type Reason } from '../shared/reasons.ts';
+export { type InputIssue } from '../shared/latchkey-error.ts';
+export { type PasswordRule, type Reason } from '../shared/reasons.ts';

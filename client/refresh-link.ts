@@ -30,8 +30,8 @@ const lastPaths: ReadonlySet<string> = new Set(['auth.logout', 'user.delete', 's
  * Sends every query and mutation with the token that is due, and so is the
  * last link of its chain. Subscriptions go on to the next link, untouched.
  *
- * A call is sent a second time in one case alone: the server refused its token
- * as expired or stale, which it does before it looks at the call. No other
+ * A call is sent again in one case alone: the server refused its token as
+ * expired or stale, which it does before it looks at the call. No other
  * failure, least of all a lost answer, says that nothing was done.
  */
 export function refreshLink<TUser extends SessionUser>(
@@ -76,14 +76,17 @@ export function refreshLink<TUser extends SessionUser>(
           (answer) => parseAuthResult(dataOf(answer), mode),
         );
       }
-      const ticket = await untilAborted(session.ticket(), op.signal);
-      try {
-        return await attempt(op, ticket);
-      } catch (error) {
-        const reason = refusalOf(ticket, error);
-        if (reason !== 'token_expired' && reason !== 'token_stale') throw error;
+      let ticket = await untilAborted(session.ticket(), op.signal);
+      // A token of another tab may be no younger than the one that it replaces.
+      for (let isLast = false; ; isLast = !ticket.isBorrowed) {
+        try {
+          return await attempt(op, ticket);
+        } catch (error) {
+          const reason = refusalOf(ticket, error);
+          if (isLast || (reason !== 'token_expired' && reason !== 'token_stale')) throw error;
+        }
+        ticket = await untilAborted(session.replace(ticket), op.signal);
       }
-      return attempt(op, await untilAborted(session.replace(ticket), op.signal));
     }
 
     function attempt(op: Operation, ticket: Ticket): Promise<Envelope> {

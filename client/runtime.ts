@@ -1,6 +1,10 @@
 /** What the client uses of a `LockManager` (Web Locks, §2.4). */
 interface Locks {
-  request<T>(name: string, task: () => Promise<T>): Promise<T>;
+  request<T>(
+    name: string,
+    options: { readonly ifAvailable?: boolean },
+    task: (lock: unknown) => Promise<T>,
+  ): Promise<T>;
 }
 
 /** What the client uses of a `BroadcastChannel`. */
@@ -40,8 +44,8 @@ export function createClientRuntime(): ClientRuntime {
 
 function openChannel(name: string): Channel | undefined {
   if (typeof BroadcastChannel === 'undefined') return undefined;
-  const channel = new BroadcastChannel(name);
   // Node alone has it: listening to other workers must not keep a process alive.
+  const channel: Channel & { unref?(): void } = new BroadcastChannel(name);
   channel.unref?.();
   return channel;
 }

@@ -46,20 +46,33 @@ async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Locks that are handed over late, and channels that are heard at once. */
-function createWorld(): Pick<ClientRuntime, 'locks' | 'openChannel'> {
+/** Locks that are handed over late, and channels that are heard at once, or so many turns later. */
+function createWorld(heardAfter = 0): Pick<ClientRuntime, 'locks' | 'openChannel'> {
   const inTurn = createQueue();
+  let holders = 0;
   const channels = new Set<EventTarget>();
   return {
-    locks: { request: (_, task) => inTurn(() => turns(3).then(task)) },
+    locks: {
+      request(_, { ifAvailable }, task) {
+        if (ifAvailable && holders > 0) return task(null);
+        holders++;
+        return inTurn(() => turns(3).then(() => task({}))).finally(() => {
+          holders--;
+        });
+      },
+    },
     openChannel: () => {
       const channel = new EventTarget();
       channels.add(channel);
       return {
         postMessage: (data) => {
-          for (const other of channels) {
-            if (other !== channel) other.dispatchEvent(new MessageEvent('message', { data }));
+          function tell(): void {
+            for (const other of channels) {
+              if (other !== channel) other.dispatchEvent(new MessageEvent('message', { data }));
+            }
           }
+          if (heardAfter === 0) tell();
+          else void turns(heardAfter).then(tell);
         },
         addEventListener: (type, listener) => channel.addEventListener(type, listener),
         close: () => void channels.delete(channel),
@@ -323,6 +336,45 @@ test('refreshes once for two tabs when news come before the turn', async () => {
   const calls = [one!, two!, one!, two!].map((client) => client.trpc.notes.mine.query());
   expect(new Set(await Promise.all(calls))).toEqual(new Set([ada.email]));
   expect(server.countCalls('auth.refresh')).toBe(1);
+});
+
+test('refreshes once for two tabs when news come after the turn', async () => {
+  const server = await startServer();
+  const storage = webStorage(createWebStorage(), 'late');
+  const world = createWorld(5);
+  const runtimes = [createTestRuntime(world), createTestRuntime(world)];
+  const [one, two] = runtimes.map((runtime) => openTab(server, { storage, runtime }).client);
+  await one!.signIn(ada);
+  await untilStatus(two!.state, 'signed-in');
+  for (const runtime of runtimes) runtime.advance(900);
+  server.advance(900);
+  const calls = [one!, two!].map((client) => client.trpc.notes.mine.query());
+  expect(await Promise.all(calls)).toEqual([ada.email, ada.email]);
+  expect(server.countCalls('auth.refresh')).toBe(1);
+});
+
+test('follows what another tab tells of before it can be read', async () => {
+  const server = await startServer();
+  const local = createWebStorage();
+  const inner = webStorage(local, 'lagging');
+  let visible: string | null = null;
+  /** What another process wrote shows here a little later. */
+  const lagging: SessionStorage = {
+    ...inner,
+    get() {
+      const before = visible;
+      visible = local.getItem('lagging');
+      return before;
+    },
+  };
+  const one = openTab(server, { storage: inner }).client;
+  const two = openTab(server, { storage: lagging }).client;
+  await one.signIn(ada);
+  await untilStatus(two.state, 'signed-in');
+  expect(await two.trpc.notes.mine.query()).toBe(ada.email);
+  expect(server.countCalls('auth.refresh')).toBe(0);
+  await one.signOut();
+  await untilStatus(two.state, 'signed-out');
 });
 
 test('does not write an old token over a newer one that another tab has stored', async () => {

@@ -39,6 +39,8 @@ export interface Ticket {
   readonly accessToken: string | null;
   /** Which session of this client it is, counted. */
   readonly generation: number;
+  /** Another tab has fetched the token, and this one may have heard of it late. */
+  readonly isBorrowed: boolean;
 }
 
 interface AccessToken {
@@ -101,9 +103,18 @@ const refreshTimeoutMs = 4_500;
 /** A token is replaced ahead of its end by a tenth of its lifetime, and at most this much. */
 const maxRefreshMarginMs = 30_000;
 
+/** Between two tries to find out who is signed in: the first pause, and the longest. */
+const minPauseMs = 1_000;
+const maxPauseMs = 30_000;
+
+/** What another tab does is told of and stored by two ways, of which either may be the longer. */
+const maxTries = 10;
+const betweenTriesMs = 20;
+
 const loading = { status: 'loading', user: null, reason: null } as const;
 
-function endedError(): TRPCClientError<never> {
+/** What becomes of a call whose session has ended. */
+export function endedError(): TRPCClientError<never> {
   return new TRPCClientError(
     'The session of this call ended before its answer came, so the answer was dropped; what it changed is changed. [session_revoked]',
   );
@@ -131,6 +142,8 @@ export function createSession<TUser extends SessionUser>(
   /** What the storage held when last seen: if it holds something else, somebody else wrote it. */
   let seen: string | null = null;
   let refreshing: Promise<void> | null = null;
+  let finding: Promise<void> | null = null;
+  let isClosed = false;
 
   const initial = initialSnapshot(storage ? undefined : options.initialUser);
   let snapshot = initial;
@@ -148,14 +161,17 @@ export function createSession<TUser extends SessionUser>(
     signOut,
     refresh,
     exclusive: (task) => tabs.exclusive(task),
-    close: () => tabs.close(),
+    close() {
+      isClosed = true;
+      tabs.close();
+    },
   };
 
   function subscribe(listener: () => void): () => void {
     const onChange = (): void => listener();
     events.addEventListener('change', onChange);
-    // Whoever watches wants to know. Failing, the next call asks again and has the error.
-    if (status() === 'loading') restore().catch(() => undefined);
+    // Whoever watches wants to know.
+    finding ??= findOut();
     return () => events.removeEventListener('change', onChange);
   }
 
@@ -178,13 +194,13 @@ export function createSession<TUser extends SessionUser>(
     const current = generation;
     if (status() === 'signed-in' && !isFresh()) await refreshOnce();
     if (generation !== current) throw endedError();
-    return { accessToken: access && access.token, generation };
+    const { token = null, isBorrowed = false } = access ?? {};
+    return { accessToken: token, generation, isBorrowed };
   }
 
   async function replace(spent: Ticket): Promise<Ticket> {
     assertCurrent(spent);
-    // A borrowed token may have waited for this tab to wake up, and be no younger.
-    if (access?.token === spent.accessToken || access?.isBorrowed) access = null;
+    if (access?.token === spent.accessToken) access = null;
     return ticket();
   }
 
@@ -278,7 +294,7 @@ export function createSession<TUser extends SessionUser>(
     seen = text;
     const saved = parseSavedSession<TUser>(text);
     if (saved) {
-      access = null;
+      if (saved.refreshToken !== refreshToken) access = null;
       refreshToken = saved.refreshToken;
       publish({ status: 'signed-in', user: saved.user, reason: null });
     } else {
@@ -307,6 +323,16 @@ export function createSession<TUser extends SessionUser>(
     if (status() === 'loading') follow(text, null);
   }
 
+  /** Asks who is signed in until there is an answer; a call that wants to know has the error. */
+  async function findOut(): Promise<void> {
+    for (let pauseMs = minPauseMs; status() === 'loading' && !isClosed; pauseMs *= 2) {
+      await restore().catch(() =>
+        // Whatever it was may be over then.
+        passed(runtime.timeout(Math.min(pauseMs, maxPauseMs))),
+      );
+    }
+  }
+
   async function restore(): Promise<void> {
     if (storage) return catchUp();
     try {
@@ -324,11 +350,12 @@ export function createSession<TUser extends SessionUser>(
     return refreshing;
   }
 
-  async function renew(): Promise<void> {
+  async function renew(hasWaited: boolean): Promise<void> {
     const before = generation;
     await catchUp();
+    // Another tab may have done it meanwhile, and what it tells of that be on its way still.
+    if (hasWaited) await soon(isFresh);
     if (generation !== before) throw endedError();
-    // While this one waited for its turn another tab may have done it.
     if (isFresh()) return;
     const sent = refreshToken;
     const result = await requestRefresh(sent).catch(async (error: unknown) => {
@@ -342,7 +369,7 @@ export function createSession<TUser extends SessionUser>(
     // A client that could not be waited for was given the same successor.
     else if (refreshToken === result.refreshToken) take(result);
     // Or it is further ahead, and what it stored is newer than this answer.
-    else await renew();
+    else await renew(false);
   }
 
   async function requestRefresh(sent: string | null): Promise<AuthResultOf<TUser>> {
@@ -406,13 +433,28 @@ export function createSession<TUser extends SessionUser>(
     if (typeof message !== 'object' || message === null) return;
     if ('reason' in message) {
       const reason = reasonOf({ data: message });
-      if (storage) await catchUp(reason);
+      if (storage) await catchUpWith(null, reason);
       else end(reason);
       return;
     }
     const result = parseAuthResult<TUser>(message, mode);
-    await catchUp();
+    await catchUpWith(result.refreshToken);
     if (!storage || refreshToken === result.refreshToken) take(result, true);
+  }
+
+  /** What another process has stored may be told of before it can be read. */
+  async function catchUpWith(told: string | null, reason: Reason | null = null): Promise<void> {
+    await soon(async () => {
+      await catchUp(reason);
+      return refreshToken === told;
+    });
+  }
+
+  /** Resolves when it is so, or when it has not become so in a while. */
+  async function soon(isSo: () => boolean | Promise<boolean>): Promise<void> {
+    for (let tries = 0; tries < maxTries && !(await isSo()); tries++) {
+      await passed(runtime.timeout(betweenTriesMs));
+    }
   }
 }
 
@@ -421,4 +463,10 @@ function initialSnapshot<TUser>(user: TUser | null | undefined): SessionSnapshot
   return user === null
     ? { status: 'signed-out', user, reason: null }
     : { status: 'signed-in', user, reason: null };
+}
+
+function passed(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve());
+  });
 }

@@ -2,8 +2,8 @@ import type { ClientRuntime } from './runtime.ts';
 
 /** The other clients, in this tab or another, that hold the same session. */
 export interface Tabs {
-  /** Runs the task while no other client of the same session runs one. */
-  readonly exclusive: <T>(task: () => Promise<T>) => Promise<T>;
+  /** Runs the task while no other client of the same session runs one, and says if one did. */
+  readonly exclusive: <T>(task: (hasWaited: boolean) => Promise<T>) => Promise<T>;
   /** Tells all others. */
   readonly post: (message: unknown) => void;
   /** Hears and tells nothing any more. */
@@ -24,8 +24,12 @@ export function createTabs(
   channel?.addEventListener('message', (event) => onMessage((event as MessageEvent).data));
   const inTurn = createQueue();
 
-  function exclusive<T>(task: () => Promise<T>): Promise<T> {
-    return scope !== undefined && runtime.locks ? runtime.locks.request(scope, task) : inTurn(task);
+  function exclusive<T>(task: (hasWaited: boolean) => Promise<T>): Promise<T> {
+    const { locks } = runtime;
+    if (scope === undefined || !locks) return inTurn(() => task(false));
+    return locks.request(scope, { ifAvailable: true }, (lock) =>
+      lock ? task(false) : locks.request(scope, {}, () => task(true)),
+    );
   }
   function post(message: unknown): void {
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel has its own origin alone

@@ -53,10 +53,18 @@ export function createTransport(
   options: TransportOptions,
 ): (accessToken: string | null) => TRPCLink<AnyRouter> {
   const isCookieMode = options.mode === 'cookie';
-  const fetch = createFetch(options.fetch, isCookieMode ? 'include' : 'same-origin');
+  const fetch = createFetch(options.fetch, {
+    credentials: isCookieMode ? 'include' : 'same-origin',
+  });
   // Without cookie mode the credential is in the call. A cookie that some other
   // page of the origin has got would name a second session, and is refused.
-  const fetchAlone = boundAnswers(createFetch(options.fetch, isCookieMode ? 'include' : 'omit'));
+  const fetchAlone = boundAnswers(
+    createFetch(options.fetch, {
+      credentials: isCookieMode ? 'include' : 'omit',
+      // Whoever signs out and leaves the page at once is signed out all the same.
+      keepalive: true,
+    }),
+  );
   return (accessToken) => {
     const common = {
       url: options.url,
@@ -80,10 +88,10 @@ export function createTransport(
 /** Redirects are refused: following one would carry passwords and tokens to wherever it points. */
 function createFetch(
   fetch: ClientFetch | undefined,
-  credentials: 'include' | 'same-origin' | 'omit',
+  settings: Pick<RequestInit, 'credentials' | 'keepalive'>,
 ): ClientFetch {
   return (url, init) => {
-    const all = { ...init, credentials, redirect: 'error' } as const;
+    const all = { ...init, ...settings, redirect: 'error' } as const;
     return fetch ? fetch(url, all) : globalThis.fetch(url as string, all as RequestInit);
   };
 }
