@@ -25,6 +25,16 @@ test('each library stays in its home', () => {
   expect(findStrayPackages(imports)).toEqual([]);
 });
 
+test('drizzle is loaded through the one file of each store that knows how', () => {
+  const loading = imports.filter(
+    ({ target, typeOnly }) => /^drizzle-orm(\/|$)/.test(target) && !typeOnly,
+  );
+  expect([...new Set(loading.map(({ file }) => file))].toSorted()).toEqual([
+    'server/store/postgres/drizzle.ts',
+    'server/store/sqlite/drizzle.ts',
+  ]);
+});
+
 test('no import goes around in a ring', () => {
   expect(findRings(imports)).toEqual([]);
   expect(findRingsOfRules()).toEqual([]);
@@ -38,6 +48,12 @@ test('no entry for a browser loads what belongs to a server', () => {
   expect(findLoadedPackages(imports, 'client/index.ts')).toEqual([
     '@trpc/client',
     '@trpc/server/observable',
+  ]);
+  expect(findLoadedPackages(imports, 'client/react/index.ts')).toEqual([
+    '@tanstack/react-query',
+    '@trpc/client',
+    '@trpc/tanstack-react-query',
+    'react',
   ]);
   expect(findLoadedPackages(imports, 'shared/index.ts')).toEqual(['zod']);
 });
@@ -64,6 +80,7 @@ test.each([
     "import { a, type B } from '../server/index.ts';",
     'client may import only shared',
   ],
+  ['client/x.ts', "import { a } from './react/index.ts';", 'client may import only shared'],
   ['server/store/x.ts', "import './testing/a.ts';", 'server/store may import only shared'],
   ['server/new/x.ts', "import { a } from '../../shared/a.ts';", 'server/new has no rule yet'],
 ])('%s refuses %s', (file, line, rule) => {
@@ -85,7 +102,9 @@ test.each([
   ['server/accounts/x.ts', "import { TRPCError } from '@trpc/server';"],
   ['server/http/x.ts', "import type { JWK } from 'jose';"],
   ['server/audit/x.ts', "import { sql } from 'drizzle-orm/sqlite-core';"],
+  ['server/audit/x.ts', "const { sql } = require('drizzle-orm');"],
   ['server/sessions/x.ts', "import { createServer } from 'node:http';"],
+  ['server/sessions/x.ts', "const { createServer } = process.getBuiltinModule('node:http');"],
   ['client/x.ts', "import { z } from 'zod';"],
   ['client/x.ts', "import { type AnyRouter } from '@trpc/server';"],
   ['server/main.ts', "import { createLatchkey } from 'latchkey/server';"],

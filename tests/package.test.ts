@@ -106,6 +106,7 @@ test('the tarball holds the build and what a reader needs, and nothing else', ()
     paths.filter((path) => /test|bench|\.map$/.test(path) && !path.includes('/testing/')),
   ).toEqual([]);
   expect(paths).toContain('dist/drizzle/sqlite/meta/_journal.json');
+  expect(paths).toContain('dist/web/index.html');
 });
 
 test.each(

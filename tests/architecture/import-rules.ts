@@ -31,6 +31,7 @@ const ground: readonly Part[] = ['shared', 'server/runtime', configurationError]
 const allowed: Readonly<Record<Part, readonly Part[]>> = {
   shared: [],
   client: ['shared'],
+  'client/react': ['client', 'shared'],
   'server/runtime': [],
   'server/package-json': [],
   [configurationError]: [],
@@ -55,18 +56,39 @@ const allowed: Readonly<Record<Part, readonly Part[]>> = {
     'server/trpc',
     'server/routers',
   ],
+  'server/api-page': [...ground, 'server/package-json', 'server/trpc', 'server/http'],
+  // They look at every part from outside, and no part knows of them.
+  'server/metrics': [...ground, ...services, 'server/package-json', 'server/http'],
+  'server/traces': [...ground, ...services, 'server/package-json', 'server/logger', 'server/http'],
+  'server/observers': [
+    ...ground,
+    ...services,
+    'server/logger',
+    'server/http',
+    'server/metrics',
+    'server/traces',
+  ],
 };
-const inner: readonly Part[] = Object.keys(allowed).filter((part) => part !== 'client');
+const inner: readonly Part[] = Object.keys(allowed).filter((part) => !part.startsWith('client'));
 const outermost: Readonly<Record<Part, readonly Part[]>> = {
-  'server/latchkey': inner,
-  'server/index': [...inner, 'server/latchkey'],
-  'server/start': [...inner, 'server/latchkey'],
-  'server/serve': [...inner, 'server/start'],
+  'server/compose': inner,
+  'server/latchkey': [...inner, 'server/compose'],
+  'server/index': [...inner, 'server/compose', 'server/latchkey'],
+  'server/start': [...inner, 'server/compose', 'server/latchkey'],
+  // Many processes in the place of one.
+  'server/cluster': [...inner, 'server/start'],
+  'server/serve': [...inner, 'server/start', 'server/cluster'],
   'server/main': [...inner, 'server/serve'],
-  'server/cli': [...inner, 'server/latchkey', 'server/serve'],
-  'server/testing': [...inner, 'server/latchkey', 'server/index', 'client'],
+  'server/cli': [...inner, 'server/compose', 'server/serve'],
+  'server/testing': [...inner, 'server/compose', 'server/latchkey', 'server/index', 'client'],
 };
-const mayImport: Readonly<Record<Part, readonly Part[]>> = { ...allowed, ...outermost };
+/** The console is an application like a stranger's: of ours it has the package alone. */
+const applications: Readonly<Record<Part, readonly Part[]>> = { web: [] };
+const mayImport: Readonly<Record<Part, readonly Part[]>> = {
+  ...allowed,
+  ...outermost,
+  ...applications,
+};
 
 const edge: readonly Part[] = ['server/http', ...Object.keys(outermost)];
 
@@ -78,24 +100,33 @@ const homes: Readonly<Record<string, readonly Part[]>> = {
   // The test kit forges the tokens that have to be refused.
   jose: ['server/tokens', 'server/testing'],
   '@node-rs/bcrypt': ['server/passwords'],
-  '@zxcvbn-ts/language-common': ['server/passwords'],
+  '@zxcvbn-ts/language-common': ['server/passwords', 'web'],
   'drizzle-orm': ['server/store'],
   'better-sqlite3': ['server/store'],
   'rate-limiter-flexible': ['server/limits'],
+  redis: ['server/limits'],
   '@trpc/server': [
     'server/trpc',
     'server/routers',
     'server/http',
+    'server/api-page',
     'server/latchkey',
     'server/index',
     'server/testing',
   ],
   '@trpc/server/observable': ['client', 'server/testing'],
   '@trpc/client': ['client', 'server/testing'],
-  zod: ['shared', 'server/config', 'server/cli'],
+  react: ['client/react', 'web'],
+  '@tanstack/react-query': ['client/react', 'web'],
+  '@trpc/tanstack-react-query': ['client/react'],
+  zod: ['shared', 'server/api-page', 'server/config', 'server/cli'],
   uuidv7: ['server/runtime'],
   pino: ['server/logger'],
-  'close-with-grace': ['server/serve'],
+  'close-with-grace': ['server/serve', 'server/cluster'],
+  // What the workers of one machine count, their primary sums up.
+  'node:cluster': ['server/cluster', 'server/limits', 'server/metrics'],
+  '@prometheus-io/client': ['server/metrics'],
+  '@opentelemetry/api': ['server/traces'],
   citty: ['server/cli'],
   '@clack/prompts': ['server/cli'],
   'node:http': edge,
@@ -103,6 +134,8 @@ const homes: Readonly<Record<string, readonly Part[]>> = {
   'node:https': edge,
   // Tests and what supports them are not shipped.
   vitest: [],
+  'latchkey/client': ['web'],
+  'latchkey/react': ['web'],
   // Its own name leads to the built package, not to the sources.
   latchkey: [],
 };
@@ -132,12 +165,15 @@ const excused: readonly string[] = [
   'client/file-storage.ts',
   // How long the start took is told once, and nothing hangs on it.
   'server/start.ts',
+  // How long ago something was, to a person.
+  'web/ui/time.tsx',
 ];
 
 function partOf(path: string): Part {
   const [top = '', second = '', third = ''] = path.split('/');
-  const part = top === 'server' ? `${top}/${second.replace(/\.ts$/, '')}` : top;
-  const supportsTests = (top === 'server' ? third : second) === 'testing';
+  const isOfTwo = top === 'server' || path.startsWith('client/react/');
+  const part = isOfTwo ? `${top}/${second.replace(/\.ts$/, '')}` : top;
+  const supportsTests = (isOfTwo ? third : second) === 'testing';
   return partsByFile[path] ?? (supportsTests ? `${part}/testing` : part);
 }
 
@@ -147,7 +183,7 @@ function supportsTestsOf(part: Part): Part | undefined {
 }
 
 function isOurs(target: string): boolean {
-  return target.endsWith('.ts');
+  return /\.tsx?$/.test(target);
 }
 
 /** Imports that go against the direction in which parts may know each other. */
@@ -164,7 +200,11 @@ export function findWrongDirections(imports: readonly SourceImport[]): string[] 
 
 /** A client knows the types of the router it talks to, and nothing else of a server. */
 function isTypeForClient({ file, typeOnly }: SourceImport): boolean {
-  return typeOnly && partOf(file) === 'client';
+  return typeOnly && isClient(partOf(file));
+}
+
+function isClient(part: Part): boolean {
+  return part.startsWith('client') || part === 'web';
 }
 
 /** Support for the tests of a part may import that part and what that part may. */
@@ -177,8 +217,8 @@ function listAllowed(part: Part): readonly Part[] | undefined {
 function describeAllowed(part: Part): string {
   const list = listAllowed(part);
   if (list === undefined) return `${part} has no rule yet: decide what it may import`;
-  if (part === 'client') return `client may import only shared, and types of the server`;
-  return `${part} may import ${list.length === 0 ? 'nothing of ours' : `only ${list.join(', ')}`}`;
+  const types = isClient(part) ? ', and types of the server' : '';
+  return `${part} may import ${list.length === 0 ? 'nothing of ours' : `only ${list.join(', ')}`}${types}`;
 }
 
 /** `@trpc/server/http` → `@trpc/server`. */
@@ -192,7 +232,10 @@ export function findStrayPackages(imports: readonly SourceImport[]): string[] {
     const home = homes[entry.target] ?? homes[packageOf(entry.target)];
     const part = partOf(entry.file);
     if (home === undefined || home.includes(part) || supportsTestsOf(part)) return [];
-    if (packageOf(entry.target) === '@trpc/server' && isTypeForClient(entry)) return [];
+    const isOfRouter = ['@trpc/server', 'latchkey/server'].some(
+      (name) => entry.target === name || packageOf(entry.target) === name,
+    );
+    if (isOfRouter && isTypeForClient(entry)) return [];
     const wanted = home.length === 0 ? 'no source file' : `only ${home.join(', ')}`;
     return [`${where(entry)} imports ${entry.target}, but ${wanted} may.`];
   });

@@ -1,9 +1,9 @@
 import { glob, readFile } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseSync, Visitor } from 'oxc-parser';
+import { parseSync, Visitor, type Argument, type Expression } from 'oxc-parser';
 
-/** One import, re-export, dynamic import or `import('…')` type of a source file. */
+/** One import, re-export, dynamic import, `require`, `getBuiltinModule` or `import('…')` type of a source file. */
 export interface SourceImport {
   /** Path from the top of the repository, with forward slashes. */
   readonly file: string;
@@ -32,8 +32,8 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 /** Reads every source file that is shipped: tests are free to import what they test. */
 export async function readSources(): Promise<Source[]> {
   const files: string[] = [];
-  for await (const path of glob('{server,client,shared}/**/*.ts', { cwd: root })) {
-    if (!/\.test(-d)?\.ts$/.test(path)) files.push(path.replaceAll('\\', '/'));
+  for await (const path of glob('{server,client,shared,web}/**/*.{ts,tsx}', { cwd: root })) {
+    if (!/\.test(-d)?\.tsx?$/.test(path)) files.push(path.replaceAll('\\', '/'));
   }
   return Promise.all(
     files
@@ -55,6 +55,10 @@ export function parseSource(file: string, text: string): Source {
   function addImport(specifier: string, offset: number, typeOnly: boolean): void {
     imports.push({ file, line: lineAt(offset), target: resolveTarget(file, specifier), typeOnly });
   }
+  function literalOf(source: Argument | undefined, offset: number): string {
+    if (source?.type === 'Literal' && typeof source.value === 'string') return source.value;
+    throw new Error(`${file}:${lineAt(offset)} imports a computed path, which no rule can judge`);
+  }
 
   new Visitor({
     ImportDeclaration({ source, specifiers, importKind, start }) {
@@ -71,12 +75,11 @@ export function parseSource(file: string, text: string): Source {
       addImport(source.value, start, exportKind === 'type');
     },
     ImportExpression({ source, start }) {
-      if (source.type !== 'Literal' || typeof source.value !== 'string') {
-        throw new Error(
-          `${file}:${lineAt(start)} imports a computed path, which no rule can judge`,
-        );
-      }
-      addImport(source.value, start, false);
+      addImport(literalOf(source, start), start, false);
+    },
+    CallExpression({ callee, arguments: [source], start }) {
+      if (!isLoader(callee)) return;
+      addImport(literalOf(source, start), start, false);
     },
     TSImportType({ source, start }) {
       addImport(source.value, start, true);
@@ -94,6 +97,13 @@ export function parseSource(file: string, text: string): Source {
     },
   }).visit(program);
   return { file, imports, uses };
+}
+
+/** `require` or `process.getBuiltinModule`. */
+function isLoader(callee: Expression): boolean {
+  if (callee.type === 'Identifier') return callee.name === 'require';
+  if (callee.type !== 'MemberExpression' || callee.property.type !== 'Identifier') return false;
+  return callee.property.name === 'getBuiltinModule';
 }
 
 /** `../shared/x.ts` → `shared/x.ts`; the entry of a package stays as it is. */

@@ -11,10 +11,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { afterAll, afterEach, expect, test } from 'vitest';
-import { createTestLatchkey } from '../../server/testing/index.ts';
 import { createApi, me, refusals, register, userOf } from '../contract/api.ts';
 import { exchange, requestText } from '../contract/raw-socket.ts';
 import { segment, signRaw, textOf } from '../contract/sign-raw.ts';
+import { createTestLatchkey } from '../kit/create-test-latchkey.ts';
 import { inGroups, outcomeOf, range, assertRefused, startTarget } from './target.ts';
 
 const target = await startTarget();

@@ -9,7 +9,6 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { verifyAuditLog } from '../../server/audit/verify-audit-log.ts';
 import { ConfigurationError } from '../../server/config/configuration-error.ts';
 import { readEnvironment } from '../../server/config/environment.ts';
-import { createTestLatchkey } from '../../server/testing/index.ts';
 import {
   auditPageOf,
   createApi,
@@ -25,7 +24,10 @@ import {
 import { holdLock } from '../contract/database-lock.ts';
 import { exchange, requestText } from '../contract/raw-socket.ts';
 import { createFolder, startProcess, type ServerProcess } from '../contract/server-process.ts';
-import { runSql } from './sql.ts';
+import { createTestLatchkey } from '../kit/create-test-latchkey.ts';
+import { mode } from '../kit/mode.ts';
+import { poolSize } from '../kit/place.ts';
+import { runSql } from '../kit/run-sql.ts';
 import { inGroups, login, outcomeOf, postTo, range, startTarget, tally } from './target.ts';
 
 const run = promisify(execFile);
@@ -281,7 +283,9 @@ test('O-09 two thousand calls leave no socket and no timer behind (an hour: npm 
   await call();
   const before = count();
   await inGroups(range(2_000), 20, call);
-  expect(count()).toBeLessThanOrEqual(before + 20);
+  // Connections to a database are kept, each with a timer, and there are more where more call at once.
+  const kept = mode.database === null ? 0 : mode.instances * poolSize * 2;
+  expect(count()).toBeLessThanOrEqual(before + 20 + kept);
   await target.assertUnharmed();
 });
 
@@ -481,7 +485,9 @@ test('O-17 with little memory, huge bodies are refused and nothing dies', async 
       .join()}}`;
     const bodies = range(120).map((index) => (index % 2 === 0 ? wide : keys));
     const answers = await inGroups(bodies, 30, (body) => postTo(api)('user.update', body, headers));
-    expect(answers.every(({ status }) => [400, 413].includes(status))).toBe(true);
+    // A database on another machine may be waited for too long meanwhile.
+    const wanted = mode.database === null ? [400, 413] : [400, 413, 503];
+    expect(answers.every(({ status }) => wanted.includes(status))).toBe(true);
     expect(await whatWorks(api, person)).toEqual(alive);
     expect(server.stderr()).toBe('');
   });

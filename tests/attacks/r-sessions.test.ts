@@ -1,12 +1,10 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { decodeJwt } from 'jose';
 import { afterAll, afterEach, expect, onTestFinished, test, vi } from 'vitest';
-import { createTestLatchkey } from '../../server/testing/index.ts';
 import {
   auditPageOf,
   createApi,
@@ -25,7 +23,10 @@ import {
 } from '../contract/api.ts';
 import { requestText } from '../contract/raw-socket.ts';
 import { createFolder, startProcess } from '../contract/server-process.ts';
-import { runSql } from './sql.ts';
+import { createTestLatchkey } from '../kit/create-test-latchkey.ts';
+import { mode } from '../kit/mode.ts';
+import { readStored } from '../kit/read-stored.ts';
+import { runSql } from '../kit/run-sql.ts';
 import { inGroups, login, outcomeOf, range, startTarget, tally, type Target } from './target.ts';
 
 const target = await startTarget();
@@ -322,10 +323,9 @@ test('R-21 neither a refresh token nor a digest of one is in the database or its
   for (const _ of range(20)) {
     tokens.push(signedInOf(await refresh(other.api, tokens.at(-1)!.refreshToken)));
   }
-  const names = await readdir(folder.path);
-  expect(names).toContain('a.db-wal');
-  const files = await Promise.all(names.map((name) => readFile(join(folder.path, name), 'latin1')));
-  const stored = files.join('\n');
+  const stored = (await readStored(path)).toString('latin1');
+  // What is looked for can be found at all, in the log of a file too.
+  expect(stored).toContain(tokens[0]?.user.email);
   for (const text of tokens.flatMap((each) => [each.refreshToken, each.accessToken])) {
     const bytes = Buffer.from(text, 'base64url');
     const forms = [
@@ -347,14 +347,14 @@ test('R-21 neither a refresh token nor a digest of one is in the database or its
 });
 
 test('R-22 three thousand made-up tokens are refused, leave a few events that count them, and are limited in the end', async () => {
+  // The limiter keeps time by the process's own clock, and a minute is soon over on a slow machine.
+  vi.useFakeTimers({ toFake: ['Date'] });
+  onTestFinished(() => void vi.useRealTimers());
   await using folder = await createFolder();
   const path = join(folder.path, 'a.db');
   await using other = await startTarget({ database: `file:${path}`, rateLimits: true });
   const count = () => runSql(path, 'SELECT count(*) AS n FROM sessions');
   const before = await count();
-  // The limiter keeps time by the process's own clock, and a minute is soon over on a slow machine.
-  vi.useFakeTimers({ toFake: ['Date'] });
-  onTestFinished(() => void vi.useRealTimers());
   const live = Buffer.from(other.victim.refreshToken, 'base64url');
   const madeUp = range(3_000).map((index) => {
     const bytes = Buffer.from(live);
@@ -377,7 +377,8 @@ test('R-22 three thousand made-up tokens are refused, leave a few events that co
     ['limit.reached', 2_400],
   ] as const) {
     const events = await store.listAuditEvents({ type, limit: 100 });
-    expect(events.length).toBeLessThanOrEqual(4);
+    // Each process counts its own.
+    expect(events.length).toBeLessThanOrEqual(4 * mode.instances);
     const counted = events.map(({ detail }) => Number(detail['leftOut'] ?? 1));
     expect(counted.reduce((sum, each) => sum + each, 0)).toBe(refused);
   }

@@ -1,5 +1,4 @@
-import type { LatchkeyOptions } from '../../server/latchkey.ts';
-import { createTestLatchkey } from '../../server/testing/index.ts';
+import type { LatchkeyOptions } from '../../server/compose.ts';
 import {
   createApi,
   goodPassword,
@@ -14,6 +13,7 @@ import {
   type CallOptions,
   type SignedIn,
 } from '../contract/api.ts';
+import { createTestLatchkey } from '../kit/create-test-latchkey.ts';
 
 type Kit = Awaited<ReturnType<typeof createKit>>;
 

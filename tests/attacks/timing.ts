@@ -16,7 +16,7 @@ import {
   type Api,
 } from '../contract/api.ts';
 import { createFolder, startProcess } from '../contract/server-process.ts';
-import { runSql } from './sql.ts';
+import { runSql } from '../kit/run-sql.ts';
 
 const samplesPerClass = 300;
 const runs = 3;

@@ -6,6 +6,7 @@ export default defineConfig({
   test: {
     root: new URL('../..', import.meta.url).pathname,
     include: ['tests/attacks/*.test.ts'],
+    globalSetup: 'tests/kit/global-setup.ts',
     environment: 'node',
     pool: 'forks',
     // An attack may send thousands of requests; what hangs for longer has won.

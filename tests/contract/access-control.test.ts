@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest';
-import { createTestLatchkey } from '../../server/testing/index.ts';
+import { createTestLatchkey } from '../kit/create-test-latchkey.ts';
 import { createApi, refusalOf, refusals, whatWorks, type CallOptions } from './api.ts';
 import { procedures, type ProcedureRow } from './procedures.ts';
 
@@ -126,5 +126,34 @@ test('H-19: prototype keys on the way leave strangers strangers', async () => {
   expect(refusalOf(await api.query('user.me'))).toBe(refusals.tokenMissing);
   expect(refusalOf(await api.query('admin.listUsers', { token: ordinary.accessToken }))).toBe(
     refusals.forbidden,
+  );
+});
+
+describe('H-42: who is allowed', () => {
+  test.each(procedures.map((row) => [row.path, row] as const))(
+    'has an unknown key refused by %s',
+    async (_path, row) => {
+      const { accessToken: token } = await t.signInAs({ role: 'admin' });
+      for (const input of [
+        { unknown: 'key' },
+        JSON.parse('{"constructor":1}') as unknown,
+        [1],
+        7,
+      ]) {
+        expect(refusalOf(await call(row, { token, input }))).toBe(refusals.invalidInput);
+      }
+      expect((await api.query('user.me', { token })).status).toBe(200);
+    },
+  );
+
+  test.each(['user.me', 'session.list', 'session.revokeOthers', 'admin.listKeys'])(
+    'may send {} or null for nothing to %s',
+    async (path) => {
+      const { accessToken: token } = await t.signInAs({ role: 'admin' });
+      const row = procedures.find((each) => each.path === path);
+      for (const input of [undefined, {}, null]) {
+        expect((await call(row as ProcedureRow, { token, input })).status).toBe(200);
+      }
+    },
   );
 });

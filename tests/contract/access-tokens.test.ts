@@ -9,7 +9,7 @@ import {
   type JSONWebKeySet,
 } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestLatchkey } from '../../server/testing/index.ts';
+import { createTestLatchkey } from '../kit/create-test-latchkey.ts';
 import {
   createApi,
   me,

@@ -1,9 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { globSync, readFileSync } from 'node:fs';
+import { chmod, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { isSecret } from '../../server/config/secret.ts';
+import { lacks } from '../kit/mode.ts';
 import { holdLock } from './database-lock.ts';
 import { createFolder, startProcess } from './server-process.ts';
 
@@ -35,8 +39,8 @@ async function namesOfRefusal(variables: Readonly<Record<string, string>>): Prom
 const bad: Readonly<Record<string, readonly string[]>> = {
   PORT: [mark, '65536', '-1', '80.5', '0x50'],
   HOST: [`${mark}/24`, 'a b'],
-  DATABASE_URL: [`postgres://user:${mark}@127.0.0.1/db`, mark, `mysql://${mark}`, 'file:'],
-  REDIS_URL: [`redis://:${mark}@127.0.0.1`],
+  DATABASE_URL: [`postgres:user:${mark}`, mark, `mysql://${mark}`, 'file:'],
+  REDIS_URL: [mark, `http://:${mark}@127.0.0.1`],
   LATCHKEY_SECRET: [mark, `${mark}-secret`.repeat(9), 'a'.repeat(64), '00'.repeat(32)],
   LATCHKEY_URL: [mark, `https://${mark}.example/`, `https://u:${mark}@x.example`, `ftp://${mark}`],
   LATCHKEY_AUDIENCE: [mark.repeat(99)],
@@ -48,15 +52,25 @@ const bad: Readonly<Record<string, readonly string[]>> = {
   LATCHKEY_BCRYPT_COST: [mark, '3', '16', '10.5'],
   LATCHKEY_TRUSTED_PROXIES: [`${mark},${mark}/8`, '10.0.0.0/33,', '*', 'localhost'],
   LATCHKEY_ALLOWED_ORIGINS: [`${mark},https://${mark}/x`, '*', 'null', 'https://x.example/'],
+  DATABASE_POOL: [mark, '0', '201'],
+  LATCHKEY_PASSWORD_MIN_LENGTH: [mark, '7', '65'],
+  LATCHKEY_PASSWORD_WORDS: [`${mark},abc`, mark.repeat(10)],
+  LATCHKEY_MAX_SESSIONS: [mark, '0', '1001'],
+  LATCHKEY_AUDIT_RETENTION_DAYS: [mark, '0', '3651'],
+  LATCHKEY_LIMITS: [mark, `${mark}=1/1`, 'signInPerAddress=0/60'],
+  LATCHKEY_SERVICES: [`orders:${mark}`, mark],
   LATCHKEY_LOG_LEVEL: [mark, 'INFO'],
   LATCHKEY_RATE_LIMITS: [mark, 'false', '0'],
+  LATCHKEY_METRICS: [mark, 'true'],
   LATCHKEY_ALLOW_HTTP: [mark, 'yes'],
+  LATCHKEY_WORKERS: [mark, '0', '65', '1.5'],
+  LATCHKEY_STOP_DELAY: [mark, '-1', '6'],
   LATCHKEY_ADMIN_EMAIL: [mark],
   LATCHKEY_ADMIN_PASSWORD: [mark.repeat(147)],
 };
 
 describe('the process refuses to start', { timeout: 60_000, concurrent: true }, () => {
-  test.each([0, 1])(
+  test.each([0, 1, 2])(
     'with a line for each bad variable, its name and never its value (%i)',
     async (index) => {
       const variables = Object.fromEntries(
@@ -77,12 +91,14 @@ describe('the process refuses to start', { timeout: 60_000, concurrent: true }, 
       NODE_ENV: 'production',
       DATABASE_URL: ':memory:',
       LATCHKEY_URL: 'http://auth.example.com',
+      LATCHKEY_ALLOWED_ORIGINS: 'https://app.example.com,http://app.example.com',
       LATCHKEY_BCRYPT_COST: '9',
       LATCHKEY_RATE_LIMITS: 'off',
     };
     expect(await namesOfRefusal(variables)).toEqual([
       'LATCHKEY_SECRET',
       'LATCHKEY_URL',
+      'LATCHKEY_ALLOWED_ORIGINS',
       'LATCHKEY_BCRYPT_COST',
       'LATCHKEY_RATE_LIMITS',
     ]);
@@ -109,54 +125,84 @@ describe('the process refuses to start', { timeout: 60_000, concurrent: true }, 
     expect(server.stdout()).toMatch(/created the first admin[^]*password {2}\S+/);
   });
 
-  test('on what is no file of its own', async () => {
+  test.skipIf(lacks("SQLite's file"))('on what is no file of its own', async () => {
     await using folder = await createFolder();
     const file = join(folder.path, 'file');
     await writeFile(file, 'just some text that was here before, and has to stay');
-    for (const path of [folder.path, file, join(file, 'below.db')]) {
+    await chmod(file, 0o644);
+    const nowhere = join(folder.path, 'nowhere');
+    await symlink(join(folder.path, 'gone', 'further'), nowhere);
+    // In the last, Node makes folders for ever.
+    for (const path of [
+      folder.path,
+      file,
+      join(file, 'below.db'),
+      join(nowhere, 'below.db'),
+      '/proc/none/below.db',
+    ]) {
       expect(await namesOfRefusal({ DATABASE_URL: `file:${path}` })).toEqual(['DATABASE_URL']);
     }
     expect(await readFile(file, 'utf8')).toBe(
       'just some text that was here before, and has to stay',
     );
+    expect((await stat(file)).mode & 0o777).toBe(0o644);
   });
 
-  test('on a database that is damaged, or belongs to another secret', async () => {
-    await using folder = await createFolder();
-    const path = join(folder.path, 'latchkey.db');
-    const variables = { DATABASE_URL: `file:${path}` };
-    {
-      await using server = startProcess(variables);
-      await server.ready;
-      server.kill('SIGTERM');
-      await server.ended;
-    }
-    const whole = await readFile(path);
-    const other = randomBytes(32).toString('base64url');
-    expect(await namesOfRefusal({ ...variables, LATCHKEY_SECRET: other })).toEqual([
-      'LATCHKEY_SECRET',
-    ]);
+  test.skipIf(lacks("SQLite's file"))(
+    'on a database that is damaged, or belongs to another secret',
+    async () => {
+      await using folder = await createFolder();
+      const path = join(folder.path, 'latchkey.db');
+      const variables = { DATABASE_URL: `file:${path}` };
+      {
+        await using server = startProcess(variables);
+        await server.ready;
+        server.kill('SIGTERM');
+        await server.ended;
+      }
+      const whole = await readFile(path);
+      const other = randomBytes(32).toString('base64url');
+      expect(await namesOfRefusal({ ...variables, LATCHKEY_SECRET: other })).toEqual([
+        'LATCHKEY_SECRET',
+      ]);
 
-    const database = new DatabaseSync(path);
-    const pages = database
-      .prepare("SELECT name, rootpage FROM sqlite_schema WHERE name IN ('signing_keys', 'users')")
-      .all();
-    database.close();
-    expect(pages).toHaveLength(2);
-    for (const { rootpage } of pages) {
-      const damaged = Buffer.from(whole);
-      damaged.fill(0xaa, (Number(rootpage) - 1) * 4_096, Number(rootpage) * 4_096);
-      await writeFile(path, damaged);
-      expect(await namesOfRefusal(variables)).toEqual(['DATABASE_URL']);
-    }
-  });
+      const database = new DatabaseSync(path);
+      const pages = database
+        .prepare("SELECT name, rootpage FROM sqlite_schema WHERE name IN ('signing_keys', 'users')")
+        .all();
+      database.close();
+      expect(pages).toHaveLength(2);
+      for (const { rootpage } of pages) {
+        const damaged = Buffer.from(whole);
+        damaged.fill(0xaa, (Number(rootpage) - 1) * 4_096, Number(rootpage) * 4_096);
+        await writeFile(path, damaged);
+        expect(await namesOfRefusal(variables)).toEqual(['DATABASE_URL']);
+      }
+    },
+  );
 
-  test('on a database that another process keeps locked', async () => {
-    await using folder = await createFolder();
-    const path = join(folder.path, 'latchkey.db');
-    new DatabaseSync(path).close();
-    const lock = await holdLock(path);
-    expect(await namesOfRefusal({ DATABASE_URL: `file:${path}` })).toEqual(['DATABASE_URL']);
-    await lock.release();
-  });
+  test.skipIf(lacks("SQLite's file"))(
+    'on a database that another process keeps locked',
+    async () => {
+      await using folder = await createFolder();
+      const path = join(folder.path, 'latchkey.db');
+      new DatabaseSync(path).close();
+      const lock = await holdLock(path);
+      expect(await namesOfRefusal({ DATABASE_URL: `file:${path}` })).toEqual(['DATABASE_URL']);
+      await lock.release();
+    },
+  );
+});
+
+test('no value that a document shows is good enough to be the secret', () => {
+  const root = fileURLToPath(new URL('../..', import.meta.url));
+  const shown = globSync(['*.md', 'docs/**/*.md', 'deploy/**/*.*', 'examples/*/*.{md,ts,js,yml}'], {
+    cwd: root,
+  }).flatMap((name) =>
+    (readFileSync(join(root, name), 'utf8').match(/[\w-]{43,}/g) ?? []).map((value) => [
+      name,
+      value,
+    ]),
+  );
+  expect(shown.filter(([, value = '']) => isSecret(value))).toEqual([]);
 });

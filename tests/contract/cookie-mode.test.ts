@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest';
-import { createTestLatchkey } from '../../server/testing/index.ts';
+import { createTestLatchkey } from '../kit/create-test-latchkey.ts';
 import {
   createApi,
   goodPassword,
@@ -214,6 +214,16 @@ describe.each(sides)('$name', ({ api, origin, cookieName, attributes }) => {
       ['a cross-site fetch', { origin, 'sec-fetch-site': 'cross-site' }],
       ['a Referer alone', { referer: `${origin}/page` }],
     ];
+
+    test('the refusal says what decides, and keeps its reason', async () => {
+      const answer = await api.mutate('auth.login', {
+        input: { email: 'nobody@mode.example', password: goodPassword },
+        headers: { ...mode, origin: 'http://localhost:3000' },
+      });
+      expect(JSON.parse(answer.text)).toMatchObject({
+        error: { message: expect.stringMatching(/allowedOrigins.* \[forbidden\]$/) },
+      });
+    });
 
     test.each(origins)('%s: nothing changes', async (_name, from) => {
       const { accessToken, cookie, email } = await signUp();

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { Client } from 'pg';
+import { standInOf } from '../kit/place.ts';
 
 const script = `
   const { DatabaseSync } = require('node:sqlite');
@@ -12,11 +14,18 @@ const script = `
   });
 `;
 
+/** A lock on a database, which whoever only reads does not notice. */
+interface HeldLock {
+  release(): Promise<void>;
+}
+
 /**
  * Holds the write lock of a database from another process. It has to be one: locks
  * of a file are its process's, and two copies of SQLite in one would not meet.
  */
-export async function holdLock(path: string): Promise<{ release(): Promise<void> }> {
+export async function holdLock(path: string): Promise<HeldLock> {
+  const url = standInOf(path);
+  if (url !== null) return lockTables(url);
   const holder = spawn(process.execPath, ['--no-warnings', '-e', script, path], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
@@ -33,4 +42,16 @@ export async function holdLock(path: string): Promise<{ release(): Promise<void>
       await ended;
     },
   };
+}
+
+/** The same on PostgreSQL: every table, against all who write or lock a row. */
+async function lockTables(url: string): Promise<HeldLock> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  const { rows } = await client.query<{ names: string }>(
+    "SELECT string_agg(quote_ident(tablename), ', ') AS names FROM pg_tables WHERE schemaname = 'public'",
+  );
+  await client.query('BEGIN');
+  await client.query(`LOCK TABLE ${rows[0]?.names ?? ''} IN EXCLUSIVE MODE`);
+  return { release: () => client.end() };
 }

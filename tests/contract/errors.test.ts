@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { createTestLatchkey, testPassword } from '../../server/testing/index.ts';
 import { reasons } from '../../shared/reasons.ts';
+import { createTestLatchkey, testPassword } from '../kit/create-test-latchkey.ts';
 import {
   createApi,
   errorOf,
@@ -281,8 +281,10 @@ describe('invalid_credentials', () => {
       ].map((credentials) => api.mutate('auth.login', { input: credentials })),
     );
     expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
+    // Each request has its own of these.
+    const own = ['date', 'x-request-id'];
     const headers = answers.map((answer) =>
-      [...answer.headers].filter(([name]) => name !== 'date').toString(),
+      [...answer.headers].filter(([name]) => !own.includes(name)).toString(),
     );
     expect(new Set(headers).size).toBe(1);
   });
@@ -358,4 +360,67 @@ describe('calls in a batch', () => {
     expect(results[2]?.result?.data).toHaveLength(1);
     expect(results[3]?.error?.data).toMatchObject({ httpStatus: 404, reason: 'not_found' });
   });
+});
+
+test('says in an issue what is wrong with a request, before any call runs and after', async () => {
+  const headers = { 'content-type': 'application/json' };
+  const post = (target: string, body = '{}', more: Readonly<Record<string, string>> = {}) =>
+    api.send(target, { method: 'POST', body, headers: { ...headers, ...more } });
+  const streamed = { 'trpc-accept': 'application/jsonl' };
+  const elevenCalls = Array.from({ length: 11 }, () => 'user.me').join();
+  const refused = await Promise.all([
+    api.send('/trpc/auth.login', { method: 'PUT', headers, body: '{}' }),
+    api.send('/trpc/auth.login'),
+    api.send('/.well-known/jwks.json', { method: 'POST' }),
+    post('/trpc/user.me'),
+    post('/trpc/auth.login', '{}', { 'content-type': 'text/plain' }),
+    post('/trpc/auth.login', '{}', { 'content-encoding': 'gzip' }),
+    post('/trpc/auth.login', ' '.repeat(32 * 1_024 + 1)),
+    post('/trpc/auth.login', '{'),
+    post('/trpc/auth.login', '['.repeat(33) + ']'.repeat(33)),
+    post('/trpc/auth.login?input={}'),
+    post('/trpc/auth.login,auth.login?batch=1'),
+    post('/trpc/auth.login,user.me?batch=1'),
+    post('/trpc/auth.login', '{}', streamed),
+    api.send(`/trpc/${elevenCalls}?batch=1`),
+    api.send('/trpc/user.me?batch=2'),
+    api.send('/trpc/user.me?input=1&input=2'),
+    api.send('/trpc/user.me?batch=1&input=[]'),
+  ]);
+  const said = refused.map((answer) => {
+    const { reason, issues } = errorOf(answer).data;
+    expect({ reason, issues }).toEqual({
+      reason: 'invalid_input',
+      issues: [{ path: [], code: 'custom', message: like.text }],
+    });
+    return (issues?.[0] as { message?: string } | undefined)?.message;
+  });
+  // Nobody has to guess which of them it was.
+  expect(new Set(said).size).toBe(said.length);
+
+  const input = { email: 'streamed@errors.example', password: goodPassword };
+  const line = await post('/trpc/auth.login?batch=1', JSON.stringify({ 0: input }), streamed);
+  expect(line.text).toContain('"issues":[{"path":[],"code":"custom","message":"Send a call');
+});
+
+test('RFC 6750 §3: a 401 says how one is let in, and names the error of a token that was sent', async () => {
+  const { accessToken: token, user } = await register(api);
+  const input = { email: user.email, password: 'not the password' };
+  const challenges = [
+    [await api.query('user.me'), 'Bearer realm="latchkey"'],
+    [
+      await api.query('user.me', { token: 'garbage' }),
+      'Bearer realm="latchkey", error="invalid_token"',
+    ],
+    [await api.mutate('auth.login', { input }), 'Bearer realm="latchkey"'],
+    [
+      await api.mutate('user.delete', { token, input: { password: 'not the password' } }),
+      'Bearer realm="latchkey"',
+    ],
+    [await refresh(api, 'garbage'), 'Bearer realm="latchkey"'],
+  ] as const;
+  for (const [answer, challenge] of challenges) {
+    expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([401, challenge]);
+  }
+  expect((await api.query('user.me', { token })).headers.get('www-authenticate')).toBeNull();
 });

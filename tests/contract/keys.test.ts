@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeProtectedHeader } from 'jose';
 import { afterAll, describe, expect, test } from 'vitest';
-import { createTestLatchkey } from '../../server/testing/index.ts';
+import { createTestLatchkey } from '../kit/create-test-latchkey.ts';
+import { readStored } from '../kit/read-stored.ts';
 import {
   createApi,
   goodPassword,
@@ -169,15 +169,14 @@ describe('another process on the same database', () => {
   });
 });
 
-test('R-21: the files of the database hold no token, no password and no private key', async () => {
+test('R-21: the database holds no token, no password and no private key', async () => {
   await using folder = await createFolder();
   const path = join(folder.path, 'searched.db');
   await using kit = await createTestLatchkey({ database: `file:${path}` });
   const wire = createApi((await kit.serve()).url);
   const first = await register(wire);
   const second = signedInOf(await refresh(wire, first.refreshToken));
-  const files = await Promise.all([path, `${path}-wal`].map((each) => readFile(each)));
-  const stored = Buffer.concat(files);
+  const stored = await readStored(path);
   // What is looked for can be found at all.
   expect(stored.includes(first.user.email)).toBe(true);
   const hidden = [first, second].flatMap(({ accessToken, refreshToken }) => {

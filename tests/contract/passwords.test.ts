@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createTestLatchkey } from '../../server/testing/index.ts';
+import { createTestLatchkey } from '../kit/create-test-latchkey.ts';
 import { createApi, errorOf, goodPassword, login, refusalOf, refusals, register } from './api.ts';
 
 test('a password does not age', async () => {

@@ -1,7 +1,10 @@
-import { decodeProtectedHeader } from 'jose';
+import { QueryClient } from '@tanstack/react-query';
+import { createTRPCOptionsProxy } from '@trpc/tanstack-react-query';
+import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { afterAll, describe, expect, test } from 'vitest';
-import { createTestLatchkey } from '../../server/testing/index.ts';
-import type { User } from '../../shared/schemas.ts';
+import type { AppRouter } from '../../server/routers/app.ts';
+import type { Figures, Session, SigningKey, User } from '../../shared/schemas.ts';
+import { createTestLatchkey } from '../kit/create-test-latchkey.ts';
 import {
   createApi,
   goodPassword,
@@ -72,6 +75,21 @@ describe('admin.listUsers', () => {
     } while (cursor !== null);
     expect(seen).toEqual(made);
     expect(sizes).toEqual([2, 2, 1]);
+  });
+
+  test('is what the infinite queries of tRPC page through', async () => {
+    await using own = await createTestLatchkey();
+    const client = await own.clientAs({ role: 'admin' });
+    for (let count = 0; count < 4; count += 1) await own.signInAs();
+    const queryClient = new QueryClient();
+    const trpc = createTRPCOptionsProxy<AppRouter>({ client, queryClient });
+    const query = trpc.admin.listUsers.infiniteQueryOptions(
+      { limit: 2 },
+      { getNextPageParam: ({ nextCursor }) => nextCursor },
+    );
+    const { pages } = await queryClient.infiniteQuery({ ...query, pages: 3 });
+    expect(pages.map(({ users }) => users.length)).toEqual([2, 2, 1]);
+    expect(new Set(pages.flatMap(({ users }) => users.map(({ id }) => id))).size).toBe(5);
   });
 
   test('has no next page where the last one is full', async () => {
@@ -268,8 +286,62 @@ describe('admin.revokeSessions', () => {
   });
 });
 
+describe('admin.listSessions', () => {
+  const list = async (userId: string) =>
+    valueOf(await api.query('admin.listSessions', { token, input: { userId } })) as Session[];
+
+  test('answers what the user sees of them, newest first, and calls none of them its own', async () => {
+    const phone = await register(api);
+    const laptop = await login(api, phone.user.email);
+    const own = valueOf(
+      await api.query('session.list', { token: laptop.accessToken }),
+    ) as Session[];
+    expect(own.map(({ current }) => current)).toEqual([true, false]);
+    expect(await list(phone.user.id)).toEqual(own.map((each) => ({ ...each, current: false })));
+    valueOf(await api.mutate('auth.logout', { token: laptop.accessToken }));
+    expect(await list(phone.user.id)).toEqual([own[1]]);
+  });
+
+  test('of the admin’s own, the one that asks is the current one', async () => {
+    const sessions = await list(admin.id);
+    const current = sessions.filter(({ current }) => current).map(({ id }) => id);
+    expect(current).toEqual([decodeJwt(token)['sid']]);
+  });
+});
+
+describe('admin.revokeSession', () => {
+  test('ends that one, once, and says in the audit log who did it', async () => {
+    const phone = await register(api);
+    const laptop = await login(api, phone.user.email);
+    const sessionId = String(decodeJwt(phone.accessToken)['sid']);
+    const revoke = async () => valueOf(await about('revokeSession', phone.user.id, { sessionId }));
+    expect(await revoke()).toEqual({ revoked: true });
+    const { events } = await listEvents({ userId: phone.user.id, limit: 1 });
+    expect(events).toEqual([
+      expect.objectContaining({ type: 'session.revoked', actorId: admin.id, sessionId }),
+    ]);
+    expect(await revoke()).toEqual({ revoked: false });
+    expect(await listEvents({ userId: phone.user.id, limit: 1 })).toMatchObject({ events });
+    expect(await whatWorks(api, phone)).toEqual({ me: false, refresh: false });
+    expect(await whatWorks(api, laptop)).toEqual({ me: true, refresh: true });
+  });
+
+  test('a session of another user is as good as unknown', async () => {
+    const [named, other] = [await register(api), await register(api)];
+    const sessionId = String(decodeJwt(other.accessToken)['sid']);
+    for (const id of [sessionId, unknownId]) {
+      const answer = await about('revokeSession', named.user.id, { sessionId: id });
+      expect(valueOf(answer)).toEqual({ revoked: false });
+    }
+    expect(await whatWorks(api, other)).toEqual({ me: true, refresh: true });
+  });
+});
+
 describe('a user that there is not', () => {
   const calls = {
+    listSessions: (userId: unknown) =>
+      api.query('admin.listSessions', { token, input: { userId } }),
+    revokeSession: (userId: unknown) => about('revokeSession', userId, { sessionId: unknownId }),
     getUser: (userId: unknown) => api.query('admin.getUser', { token, input: { userId } }),
     setRole: (userId: unknown) => about('setRole', userId, { role: 'admin' }),
     disableUser: (userId: unknown) => about('disableUser', userId),
@@ -295,7 +367,7 @@ describe('a user that there is not', () => {
     }
   });
 
-  test.each(['disableUser', 'enableUser', 'revokeSessions'])(
+  test.each(['disableUser', 'enableUser', 'revokeSessions', 'revokeSession'])(
     'admin.%s refuses unknown keys',
     async (path) => {
       const { user } = await register(api);
@@ -466,6 +538,52 @@ describe('admin.rotateKeys', () => {
   });
 });
 
+describe('admin.listKeys', () => {
+  test('answers the next key, the active one and the retired, and what each is for', async () => {
+    t.clock.advance(1);
+    const { activeKeyId } = valueOf(await api.mutate('admin.rotateKeys', { token })) as {
+      activeKeyId: string;
+    };
+    const { keys } = valueOf(await api.query('admin.listKeys', { token })) as {
+      keys: SigningKey[];
+    };
+    const [next, active, ...retired] = keys;
+    const createdAt = new Date(t.clock.now()).toISOString();
+    expect(next).toEqual({ id: like.text, algorithm: 'EdDSA', status: 'next', createdAt });
+    expect(active).toMatchObject({ id: activeKeyId, status: 'active' });
+    expect(retired.length).toBeGreaterThan(0);
+    for (const key of retired) expect(key.status).toBe('retired');
+  });
+});
+
+describe('admin.figures', () => {
+  test('answers users, live sessions and what went on, in 48 steps up to now', async () => {
+    const now = new Date(t.clock.now()).toISOString();
+    const figures = valueOf(await api.query('admin.figures', { token })) as Figures;
+    expect(figures.stepSeconds).toBe(1_800);
+    expect(figures.points).toHaveLength(48);
+    expect(figures.points.at(-1)).toMatchObject({
+      at: now,
+      activeSessions: figures.activeSessions,
+    });
+    expect(figures.activeSessions).toBeGreaterThan(1);
+    expect(figures.users).toBeGreaterThan(1);
+    const hour = valueOf(
+      await api.query('admin.figures', { token, input: { hours: 1 } }),
+    ) as Figures;
+    expect(hour).toMatchObject({ users: figures.users, stepSeconds: 75 });
+  });
+
+  test.each([{ hours: 0 }, { hours: 25 }, { hours: 1.5 }, { hours: '1' }, { days: 1 }])(
+    'refuses %j',
+    async (input) => {
+      expect(refusalOf(await api.query('admin.figures', { token, input }))).toBe(
+        refusals.invalidInput,
+      );
+    },
+  );
+});
+
 describe('everything an admin can read', () => {
   test('Z-14: holds no hash, no token and no key', async () => {
     const person = await register(api, { username: 'scanned', name: 'Scanned' });
@@ -474,6 +592,9 @@ describe('everything an admin can read', () => {
       api.query('admin.listUsers', { token, input: { limit: 100 } }),
       api.query('admin.listAuditEvents', { token, input: { limit: 100 } }),
       api.query('admin.getUser', { token, input: { userId: person.user.id } }),
+      api.query('admin.listSessions', { token, input: { userId: person.user.id } }),
+      api.query('admin.listKeys', { token }),
+      api.query('admin.figures', { token }),
       api.query('session.list', { token: person.accessToken }),
       api.query('user.me', { token: person.accessToken }),
       api.send('/.well-known/jwks.json'),

@@ -1,6 +1,6 @@
 import { decodeJwt } from 'jose';
 import { afterAll, describe, expect, test } from 'vitest';
-import { createTestLatchkey } from '../../server/testing/index.ts';
+import { createTestLatchkey } from '../kit/create-test-latchkey.ts';
 import {
   createApi,
   goodPassword,

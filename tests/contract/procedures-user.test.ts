@@ -1,6 +1,6 @@
 import { decodeJwt } from 'jose';
 import { afterAll, describe, expect, test } from 'vitest';
-import { createTestLatchkey, testPassword } from '../../server/testing/index.ts';
+import { createTestLatchkey, testPassword } from '../kit/create-test-latchkey.ts';
 import {
   createApi,
   errorOf,
@@ -28,12 +28,12 @@ describe('user.me', () => {
     expect(await me(api, accessToken)).toEqual(user);
   });
 
-  test('takes no input: whatever is sent, the answer is the caller', async () => {
+  test('takes no input: whoever asks for another is refused, and nothing is nothing', async () => {
     const [one, other] = [await register(api), await register(api)];
-    for (const input of [{}, { userId: other.user.id }, other.user.id, null]) {
-      expect(userOf(await api.query('user.me', { token: one.accessToken, input }))).toEqual(
-        one.user,
-      );
+    const ask = (input: unknown) => api.query('user.me', { token: one.accessToken, input });
+    for (const input of [{}, null]) expect(userOf(await ask(input))).toEqual(one.user);
+    for (const input of [{ userId: other.user.id }, other.user.id, []]) {
+      expect(refusalOf(await ask(input))).toBe(refusals.invalidInput);
     }
   });
 

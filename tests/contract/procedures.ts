@@ -27,7 +27,11 @@ export const procedures: readonly ProcedureRow[] = [
   { path: 'admin.setRole', kind: 'mutation', access: 'admin' },
   { path: 'admin.disableUser', kind: 'mutation', access: 'admin' },
   { path: 'admin.enableUser', kind: 'mutation', access: 'admin' },
+  { path: 'admin.listSessions', kind: 'query', access: 'admin' },
+  { path: 'admin.revokeSession', kind: 'mutation', access: 'admin' },
   { path: 'admin.revokeSessions', kind: 'mutation', access: 'admin' },
   { path: 'admin.listAuditEvents', kind: 'query', access: 'admin' },
+  { path: 'admin.figures', kind: 'query', access: 'admin' },
+  { path: 'admin.listKeys', kind: 'query', access: 'admin' },
   { path: 'admin.rotateKeys', kind: 'mutation', access: 'admin' },
 ];

@@ -3,6 +3,7 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { describe, expect, test } from 'vitest';
+import { lacks } from '../kit/mode.ts';
 import {
   createApi,
   goodPassword,
@@ -18,7 +19,7 @@ import {
   whatWorks,
   type SignedIn,
 } from './api.ts';
-import { beginRequest, untilRefused } from './raw-socket.ts';
+import { beginExchange, beginRequest, requestText, untilRefused } from './raw-socket.ts';
 import { createFolder, startProcess } from './server-process.ts';
 
 /** What a start needs in production. */
@@ -33,54 +34,58 @@ function productionVariables(database: string): Record<string, string> {
 }
 
 describe('the process', { timeout: 60_000, concurrent: true }, () => {
-  test('starts on nothing but a path, says where and what it made once, and keeps it', async () => {
-    await using folder = await createFolder();
-    const path = join(folder.path, 'new', 'latchkey.db');
-    const variables = { DATABASE_URL: `file:${path}` };
-    let person: SignedIn;
-    let secret: string;
-    {
-      await using first = startProcess(variables);
-      const url = await first.ready;
-      expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
-      const api = createApi(url);
-      expect((await api.send('/health/ready')).status).toBe(200);
-      const screen = first.stdout();
-      expect(screen.split('\n').filter((line) => line.includes(url))).toHaveLength(1);
-      expect(screen).toContain(`created a secret in ${path}.secret`);
-      expect(screen).toContain('created the database');
+  test.skipIf(lacks("SQLite's file"))(
+    'starts on nothing but a path, says where and what it made once, and keeps it',
+    async () => {
+      await using folder = await createFolder();
+      const path = join(folder.path, 'new', 'latchkey.db');
+      const variables = { DATABASE_URL: `file:${path}` };
+      let person: SignedIn;
+      let secret: string;
+      {
+        await using first = startProcess(variables);
+        const url = await first.ready;
+        expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+        const api = createApi(url);
+        expect((await api.send('/health/ready')).status).toBe(200);
+        const screen = first.stdout();
+        expect(screen.match(/is ready on http:\S+/g)).toHaveLength(1);
+        expect(screen).toContain(`http://localhost:${new URL(url).port}/docs\n`);
+        expect(screen).toContain(`created a secret in ${path}.secret`);
+        expect(screen).toContain('created the database');
 
-      secret = await readFile(`${path}.secret`, 'utf8');
-      expect(Buffer.from(secret.trimEnd(), 'base64url').length).toBeGreaterThanOrEqual(32);
-      for (const each of [path, `${path}.secret`]) {
-        expect((await stat(each)).mode & 0o777).toBe(0o600);
+        secret = await readFile(`${path}.secret`, 'utf8');
+        expect(Buffer.from(secret.trimEnd(), 'base64url').length).toBeGreaterThanOrEqual(32);
+        for (const each of [path, `${path}.secret`]) {
+          expect((await stat(each)).mode & 0o777).toBe(0o600);
+        }
+        expect((await stat(join(folder.path, 'new'))).mode & 0o777).toBe(0o700);
+
+        const email = /^ +e-mail +(\S+)$/m.exec(screen)?.[1];
+        const password = /^ +password +(\S+)$/m.exec(screen)?.[1];
+        const answer = await api.mutate('auth.login', { input: { email, password } });
+        expect(signedInOf(answer).user.role).toBe('admin');
+        person = await register(api);
+
+        first.kill('SIGTERM');
+        expect(await first.ended).toEqual({ code: 0, signal: null });
+        expect(first.stderr()).toBe('');
+        for (const hidden of [
+          secret.trimEnd(),
+          goodPassword,
+          person.accessToken,
+          person.refreshToken,
+        ]) {
+          expect(first.stdout()).not.toContain(hidden);
+        }
       }
-      expect((await stat(join(folder.path, 'new'))).mode & 0o777).toBe(0o700);
-
-      const email = /^ +e-mail +(\S+)$/m.exec(screen)?.[1];
-      const password = /^ +password +(\S+)$/m.exec(screen)?.[1];
-      const answer = await api.mutate('auth.login', { input: { email, password } });
-      expect(signedInOf(answer).user.role).toBe('admin');
-      person = await register(api);
-
-      first.kill('SIGTERM');
-      expect(await first.ended).toEqual({ code: 0, signal: null });
-      expect(first.stderr()).toBe('');
-      for (const hidden of [
-        secret.trimEnd(),
-        goodPassword,
-        person.accessToken,
-        person.refreshToken,
-      ]) {
-        expect(first.stdout()).not.toContain(hidden);
-      }
-    }
-    await using second = startProcess(variables);
-    const api = createApi(await second.ready);
-    expect(second.stdout()).not.toMatch(/created|password/);
-    expect(await readFile(`${path}.secret`, 'utf8')).toBe(secret);
-    expect((await refresh(api, person.refreshToken)).status).toBe(200);
-  });
+      await using second = startProcess(variables);
+      const api = createApi(await second.ready);
+      expect(second.stdout()).not.toMatch(/created|password/);
+      expect(await readFile(`${path}.secret`, 'utf8')).toBe(secret);
+      expect((await refresh(api, person.refreshToken)).status).toBe(200);
+    },
+  );
 
   test('in production prints one line, then JSON, makes no admin that nobody asked for', async () => {
     await using folder = await createFolder();
@@ -93,9 +98,11 @@ describe('the process', { timeout: 60_000, concurrent: true }, () => {
     server.kill('SIGTERM');
     expect(await server.ended).toEqual({ code: 0, signal: null });
 
-    const [ready = '', ...lines] = server.stdout().trimEnd().split('\n');
-    expect(ready).toMatch(/^Latchkey \S+ is ready on http:\S+; created the database$/);
-    expect(lines.length).toBeGreaterThanOrEqual(2);
+    const lines = server.stdout().trimEnd().split('\n');
+    expect(lines.length).toBeGreaterThanOrEqual(3);
+    const { msg } = JSON.parse(lines[0] ?? '') as { msg: string };
+    expect(msg).toMatch(/^Latchkey \S+ is ready on http:\S+ after \d+ ms; created the database$/);
+    expect(lines.filter((line) => line.includes(api.url))).toHaveLength(1);
     for (const line of lines) {
       expect(JSON.parse(line)).toMatchObject({ level: 'info', msg: expect.any(String) as unknown });
     }
@@ -133,6 +140,23 @@ describe('the process', { timeout: 60_000, concurrent: true }, () => {
       expect(server.stderr()).toBe('');
     },
   );
+
+  test('answers what had arrived before it was told to end, and it had not read yet', async () => {
+    await using server = startProcess({ DATABASE_URL: ':memory:' });
+    const url = await server.ready;
+    // Stopped, it leaves everything with the system, which is what a busy moment does.
+    server.kill('SIGSTOP');
+    const arrived = Array.from({ length: 50 }, () =>
+      beginExchange(url, requestText('GET /health/live')),
+    );
+    await Promise.all(arrived.map(({ sent }) => sent));
+    server.kill('SIGTERM');
+    server.kill('SIGCONT');
+    for (const { statuses } of await Promise.all(arrived.map(({ answer }) => answer))) {
+      expect(statuses).toEqual([200]);
+    }
+    expect(await server.ended).toEqual({ code: 0, signal: null });
+  });
 
   test.each(["throw new Error('xyzzy')", "Promise.reject(new Error('xyzzy'))"])(
     '16.5.4: after %s outside of any call it says so once, answers what is under way, and ends with 1',

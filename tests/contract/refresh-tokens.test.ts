@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, describe, expect, test } from 'vitest';
-import { createTestLatchkey } from '../../server/testing/index.ts';
+import { createTestLatchkey } from '../kit/create-test-latchkey.ts';
 import {
   auditPageOf,
   createApi,

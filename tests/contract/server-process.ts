@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { forgetStandIns, variablesOnPlace } from '../kit/place.ts';
 
 const mainPath = fileURLToPath(new URL('../../server/main.ts', import.meta.url));
 
@@ -14,6 +15,7 @@ export interface Ended {
 
 /** The real process, as `npm start` runs it. */
 export interface ServerProcess {
+  readonly pid: number;
   /** The URL of the line that says it is ready. Rejects when the process ends before. */
   readonly ready: Promise<string>;
   readonly ended: Promise<Ended>;
@@ -28,7 +30,10 @@ export async function createFolder(): Promise<AsyncDisposable & { readonly path:
   const path = await mkdtemp(join(tmpdir(), 'latchkey-contract-'));
   return {
     path,
-    [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }),
+    async [Symbol.asyncDispose]() {
+      await forgetStandIns(path);
+      await rm(path, { recursive: true, force: true });
+    },
   };
 }
 
@@ -46,7 +51,7 @@ export function startProcess(
   const [command, argumentsOfIt] =
     ulimit === undefined ? [process.execPath, [mainPath]] : ['/bin/sh', limited];
   const child = spawn(command, argumentsOfIt, {
-    env: { PORT: '0', LATCHKEY_BCRYPT_COST: '4', ...variables },
+    env: { PORT: '0', LATCHKEY_BCRYPT_COST: '4', ...variablesOnPlace(variables) },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';
@@ -60,14 +65,16 @@ export function startProcess(
   const ready = new Promise<string>((resolve, reject) => {
     child.stdout.setEncoding('utf8').on('data', (piece: string) => {
       stdout += piece;
-      const url = /^Latchkey .* is ready on (http:[^\s;]+)/m.exec(stdout)?.[1];
+      const url = /Latchkey \S+ is ready on (http:\S+) /.exec(stdout)?.[1];
       if (url !== undefined) resolve(url);
     });
     void ended.then(() => reject(new Error(`The server ended before it was ready:\n${stderr}`)));
   });
   // A test of a refusal to start does not wait for it.
   ready.catch(() => {});
+  if (child.pid === undefined) throw new Error('The system gives no further process.');
   return {
+    pid: child.pid,
     ready,
     ended,
     stdout: () => stdout,

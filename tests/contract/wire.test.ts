@@ -6,10 +6,10 @@ import { createHTTPHandler } from '@trpc/server/adapters/standalone';
 import { TRPC_ERROR_CODES_BY_KEY } from '@trpc/server/rpc';
 import fc from 'fast-check';
 import type { ContextSource, LatchkeyContext } from 'latchkey/server';
-import { createTestLatchkey } from 'latchkey/testing';
 import superjson from 'superjson';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { createTestLatchkey } from '../kit/create-test-latchkey.ts';
 import { createApi, register } from './api.ts';
 
 type Kit = Awaited<ReturnType<typeof createKit>>;
@@ -20,11 +20,30 @@ function createKit() {
 
 const codes = Object.keys(TRPC_ERROR_CODES_BY_KEY) as (keyof typeof TRPC_ERROR_CODES_BY_KEY)[];
 
+/** What a step of a procedure is handed, but for what differs from request to request. */
+function shown(options: object): object {
+  return Object.fromEntries(
+    Object.entries(options)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, value]) => {
+        if (value instanceof AbortSignal) return [name, `signal, ${String(value.aborted)}`];
+        if (typeof value === 'function') return [name, 'function'];
+        return [name, name === 'ctx' ? Object.keys(value as object) : (value as unknown)];
+      }),
+  );
+}
+
 /** Whatever a procedure can do that shows in an answer. */
 function createEverything({ latchkey }: Kit, transformer?: typeof superjson) {
   const t = initTRPC.context<LatchkeyContext>().create({
     isDev: false,
-    errorFormatter: latchkey.errorFormatter,
+    errorFormatter(options) {
+      const shape = latchkey.errorFormatter(options);
+      // A status that no code has.
+      return options.path === 'odd'
+        ? { ...shape, data: { ...shape.data, httpStatus: 418 } }
+        : shape;
+    },
     ...(transformer && { transformer }),
   });
   const anything = t.procedure.input(z.unknown());
@@ -62,6 +81,43 @@ function createEverything({ latchkey }: Kit, transformer?: typeof superjson) {
       ctx.latchkey.appendHeader('set-cookie', 'b=2');
     }),
     who: signedIn.query(({ ctx }) => ctx.user.id),
+    steps: t.procedure
+      .meta({ of: 'steps' })
+      .use(({ next, ...options }) => {
+        const { origin } = options.ctx.latchkey;
+        return next({ ctx: { first: shown(options), origin: { ...origin, ip: null } } });
+      })
+      .input(z.looseObject({ a: z.int().optional() }).optional())
+      .use(async ({ next, ...options }) => {
+        const raw: unknown = await options.getRawInput();
+        return next({ ctx: { second: shown(options), raw } });
+      })
+      .output(z.unknown())
+      .query(({ ctx: { first, second, raw, origin }, ...options }) => ({
+        first,
+        second,
+        raw,
+        origin,
+        last: shown(options),
+      })),
+    instead: t.procedure
+      .use(({ next }) => next({ getRawInput: async () => ({ a: 7 }) }))
+      .input(z.object({ a: z.int() }))
+      .query(({ input }) => input),
+    unanswered: t.procedure.use((() => undefined) as never).query(() => 'never'),
+    broken: t.procedure
+      .use(() => {
+        throw new TRPCError({ code: 'CONFLICT', message: 'Broken.' });
+      })
+      .query(() => 'never'),
+    mended: t.procedure
+      .use(async ({ next, ctx }) => {
+        const result = await next();
+        return result.ok ? result : { ...result, ok: true as const, data: 'mended', ctx };
+      })
+      .query(() => {
+        throw new Error('hunter2');
+      }),
     count: t.procedure.subscription(async function* () {
       yield 1;
     }),
@@ -178,6 +234,11 @@ describe.each([
     'odd',
     'header',
     'who',
+    'steps',
+    'instead',
+    'unanswered',
+    'broken',
+    'mended',
     'user.me',
     'lazy.hello',
     'missing',
@@ -225,10 +286,9 @@ describe.each([
   });
 
   test.each([
-    ['batches whose inputs are none', 'echo,nothing!', '[1]'],
     ['batches without inputs', 'echo,nothing!', undefined],
     ['batches of one', 'echo!', '{"0":{"json":1}}'],
-    ['batches with inputs to spare', 'echo,echo!', '{"0":{"json":1},"1":null,"7":{"json":2}}'],
+    ['batches with one input that is none', 'echo,echo!', '{"0":{"json":1},"1":null}'],
     ['batches of several answers', 'echo,strict,who,silent!', '{"0":{"json":1}}'],
     ['batches with streams', 'stream,later,echo!', undefined],
     ['batches of mixed types', 'echo,store!', undefined],

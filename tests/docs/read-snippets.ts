@@ -1,12 +1,17 @@
 /**
  * A fenced block of a Markdown file. What stands behind the fence says what is done with it:
  *
- * - `ts` is type-checked as a module of its own;
- * - `ts server.ts` is as well, and later blocks of the same document may import `./server.ts`;
+ * - `ts` and `tsx` are type-checked as a module of their own;
+ * - with a file name, such as `ts server.ts` or `python main.py`, it is kept under that name, and
+ *   later blocks of the same document may import or run it;
  * - `ts run` is also run, and has to exit with 0;
- * - `ts serve` is also started, and has to listen on port 4000 while the blocks marked `run` that
- *   follow in the document run (on a free port, in fact);
- * - `sh` may hold commands that a reader can be expected to have.
+ * - `sh` may hold commands that a reader can be expected to have; `sh run` is also run, by bash, in
+ *   the document's own folder and with what the blocks before it have set, and has to exit with 0;
+ * - `serve` in place of `run` starts it, and it has to listen on port 4000, or on another one that it
+ *   names, while the blocks that follow in the document run (on free ports, in fact);
+ * - `output` is what the block before it has to have printed; `…` stands for anything;
+ * - a path, such as `text deploy/nginx.conf`, says which file of ours it shows: it has to be the same;
+ * - `fastapi` beside `run` or `serve` leaves the block out where Python has no FastAPI.
  */
 export interface Snippet {
   /** Path of the document from the top of the repository. */
@@ -14,8 +19,12 @@ export interface Snippet {
   /** Line of the opening fence. */
   readonly line: number;
   readonly language: string;
-  readonly fileName: string;
-  readonly mode: 'check' | 'run' | 'serve';
+  /** `null` for a block that nobody can refer to. */
+  readonly fileName: string | null;
+  readonly mode: 'check' | 'run' | 'serve' | 'output';
+  readonly needsFastApi: boolean;
+  /** The file of the repository that it shows. */
+  readonly source: string | null;
   readonly text: string;
 }
 
@@ -37,11 +46,20 @@ export function readSnippets(document: string, markdown: string): Snippet[] {
   return snippets;
 }
 
-function readInfo(info: string, line: number): Pick<Snippet, 'language' | 'fileName' | 'mode'> {
+type Info = Pick<Snippet, 'language' | 'fileName' | 'mode' | 'needsFastApi' | 'source'>;
+
+const modes = ['run', 'serve', 'output'] as const;
+
+function readInfo(info: string, line: number): Info {
   const [language = '', ...words] = info.trim().split(/\s+/);
-  const fileName = words.find((word) => word.endsWith('.ts')) ?? `line-${line}.ts`;
-  const mode = words.includes('run') ? 'run' : words.includes('serve') ? 'serve' : 'check';
-  return { language, fileName, mode };
+  const unnamed = /^tsx?$/.test(language) ? `line-${line}.${language}` : null;
+  return {
+    language,
+    fileName: words.find((word) => /^[\w./-]+\.\w+$/.test(word)) ?? unnamed,
+    mode: modes.find((mode) => words.includes(mode)) ?? 'check',
+    needsFastApi: words.includes('fastapi'),
+    source: words.find((word) => word.startsWith('deploy/')) ?? null,
+  };
 }
 
 /** Commands of a `sh` block, one each: continued lines joined, chains taken apart. */

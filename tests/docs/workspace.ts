@@ -10,14 +10,18 @@ import type { Snippet } from './read-snippets.ts';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const hook = new URL('resolve-sources.ts', import.meta.url).href;
 const compiler = join(root, 'node_modules/typescript/bin/tsc');
+const commandLine = join(root, 'server/cli/main.ts');
 
-/** The port that documents name; the snippets get a free one in its place. */
-const documentedPort = /\b4000\b/g;
+/** The ports that documents name; the snippets get free ones in their place. */
+const documentedPorts = [4000, 8000] as const;
 
 /** How a process ended, and all that it wrote. */
 export interface Run {
   /** `null` when a signal ended it. */
   readonly exitCode: number | null;
+  /** What it printed, with the ports that the document names. */
+  readonly stdout: string;
+  /** Both streams. */
   readonly output: string;
 }
 
@@ -37,49 +41,104 @@ export interface Workspace extends AsyncDisposable {
   serve(snippet: Snippet): Service;
 }
 
+/** What a block of commands sets, the later ones of its document have. */
+const shell = `
+set -euo pipefail
+if [ -e .state ]; then . ./.state; fi
+trap '{ declare -f; declare -x; } >.state' EXIT
+set -a
+`;
+
 /** Writes the snippets into a folder inside the repository, whose packages they may import. */
 export async function createWorkspace(snippets: readonly Snippet[]): Promise<Workspace> {
   const folder = await mkdtemp(join(root, 'tests/docs/.workspace-'));
-  const port = await findFreePort();
-  const files = new Map(snippets.map((snippet) => [fileOf(snippet), snippet]));
-  if (files.size < snippets.length) throw new Error('Two blocks of a document have one file name.');
+  const ports = new Map<number, number>();
+  for (const port of documentedPorts) ports.set(port, await findFreePort());
+  const named = snippets.filter(({ fileName }) => fileName !== null);
+  const files = new Map(named.map((snippet) => [fileOf(snippet), snippet]));
+  if (files.size < named.length) throw new Error('Two blocks of a document have one file name.');
 
-  function fileOf({ document, fileName }: Snippet): string {
-    return join(folder, document.replaceAll('/', '-'), fileName);
+  function folderOf({ document }: Snippet): string {
+    return join(folder, document.replaceAll('/', '-'));
   }
 
-  for (const [file, { text }] of files) {
+  function fileOf(snippet: Snippet): string {
+    return join(folderOf(snippet), snippet.fileName ?? '');
+  }
+
+  function withFreePorts(text: string): string {
+    return text.replaceAll(/\b\d{4}\b/g, (port) => String(ports.get(Number(port)) ?? port));
+  }
+
+  function withDocumentedPorts(text: string): string {
+    return [...ports].reduce((all, [port, free]) => all.replaceAll(String(free), `${port}`), text);
+  }
+
+  await mkdir(join(folder, 'bin'));
+  // The reader's `latchkey` is the package; here it is the sources.
+  const npx = `#!/bin/sh\nshift\nexec '${process.execPath}' '${commandLine}' "$@"\n`;
+  await writeFile(join(folder, 'bin/npx'), npx, { mode: 0o755 });
+  for (const snippet of snippets) await mkdir(folderOf(snippet), { recursive: true });
+  for (const [file, { text, language }] of files) {
     await mkdir(dirname(file), { recursive: true });
-    const module = `${text.replaceAll(documentedPort, String(port))}\nexport {};\n`;
-    await writeFile(file, module);
+    const module = isTypeScript(language) ? 'export {};\n' : '';
+    await writeFile(file, `${withFreePorts(text)}\n${module}`);
   }
   await writeFile(
     join(folder, 'tsconfig.json'),
     JSON.stringify({
       extends: join(root, 'tsconfig.json'),
-      compilerOptions: { noUnusedLocals: false, noUnusedParameters: false },
-      files: [...files.keys()],
+      compilerOptions: {
+        // Some snippets are for pages.
+        lib: ['es2024', 'esnext.disposable', 'dom', 'dom.iterable'],
+        noUnusedLocals: false,
+        noUnusedParameters: false,
+      },
+      files: [...files].flatMap(([file, { language }]) => (isTypeScript(language) ? [file] : [])),
     }),
   );
 
-  function start(args: readonly string[], cwd: string): { child: ChildProcess; end: Promise<Run> } {
-    const child = spawn(process.execPath, args, {
+  function start(
+    command: string,
+    args: readonly string[],
+    cwd: string,
+  ): { child: ChildProcess; end: Promise<Run> } {
+    const binaries = [join(folder, 'bin'), dirname(process.execPath), '/usr/bin'];
+    const child = spawn(command, args, {
       cwd,
-      env: { PATH: process.env['PATH'], PORT: String(port) },
+      env: {
+        PATH: [...binaries, process.env['PATH']].join(':'),
+        NODE_OPTIONS: `--import=${hook}`,
+        PORT: String(ports.get(4000)),
+        // The least that production takes: a quarter of the work.
+        LATCHKEY_BCRYPT_COST: '10',
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
+      // A group of its own, to be ended with whatever a shell has started.
+      detached: true,
       timeout: 90_000,
     });
+    let stdout = '';
     let output = '';
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
-    }
-    const end = once(child, 'close').then(() => ({ exitCode: child.exitCode, output }));
+    child.stdout.setEncoding('utf8').on('data', (piece: string) => {
+      stdout += piece;
+      output += piece;
+    });
+    child.stderr.setEncoding('utf8').on('data', (piece: string) => (output += piece));
+    const end = once(child, 'close').then(() => ({
+      exitCode: child.exitCode,
+      stdout: withDocumentedPorts(stdout),
+      output,
+    }));
     return { child, end };
   }
 
   function startSnippet(snippet: Snippet): ReturnType<typeof start> {
-    const file = fileOf(snippet);
-    return start(['--import', hook, file], dirname(file));
+    if (isTypeScript(snippet.language)) {
+      return start(process.execPath, [fileOf(snippet)], folderOf(snippet));
+    }
+    const script = `${shell}${withFreePorts(snippet.text)}`;
+    return start('/bin/bash', ['-c', script], folderOf(snippet));
   }
 
   /** `README.md/line-12.ts(3,7): error …` → `README.md:15: error …`. */
@@ -96,6 +155,7 @@ export async function createWorkspace(snippets: readonly Snippet[]): Promise<Wor
     async checkTypes() {
       if (files.size === 0) return [];
       const { exitCode, output } = await start(
+        process.execPath,
         [compiler, '-p', folder, '--pretty', 'false'],
         folder,
       ).end;
@@ -108,10 +168,12 @@ export async function createWorkspace(snippets: readonly Snippet[]): Promise<Wor
       const failed = end.then(({ output }) => {
         throw new Error(`${snippet.document}:${snippet.line} ended before it listened: ${output}`);
       });
+      const documented = documentedPorts.find((port) => snippet.text.includes(String(port)));
       return {
-        ready: Promise.race([waitForListener(port), failed]),
+        ready: Promise.race([waitForListener(ports.get(documented ?? 4000) ?? 0), failed]),
         stop() {
-          child.kill('SIGTERM');
+          const isRunning = child.exitCode === null && child.signalCode === null;
+          if (child.pid !== undefined && isRunning) process.kill(-child.pid, 'SIGTERM');
           return end;
         },
       };
@@ -122,8 +184,20 @@ export async function createWorkspace(snippets: readonly Snippet[]): Promise<Wor
   };
 }
 
+function isTypeScript(language: string): boolean {
+  return language === 'ts' || language === 'tsx';
+}
+
 async function waitForListener(port: number): Promise<void> {
-  await vi.waitFor(() => once(connect(port, '127.0.0.1'), 'connect'), { timeout: 60_000 });
+  await vi.waitFor(
+    async () => {
+      const socket = connect(port, '127.0.0.1');
+      await once(socket, 'connect');
+      // Left open, a server that drains would wait for it.
+      socket.destroy();
+    },
+    { timeout: 60_000 },
+  );
 }
 
 async function findFreePort(): Promise<number> {

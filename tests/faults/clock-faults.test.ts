@@ -4,7 +4,7 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { silentLogger } from '../../server/logger.ts';
 import { createRuntime, type Runtime } from '../../server/runtime.ts';
-import { createTestLatchkey } from '../../server/testing/index.ts';
+import { prunedAtOnce } from '../../server/store/prune.ts';
 import {
   createApi,
   me,
@@ -17,6 +17,8 @@ import {
   type SignedIn,
 } from '../contract/api.ts';
 import { createFolder } from '../contract/server-process.ts';
+import { createTestLatchkey } from '../kit/create-test-latchkey.ts';
+import { lacks } from '../kit/mode.ts';
 import { createDice, roundsOf, startTrials, timeoutFor, type Dice } from './trials.ts';
 
 const hour = 3_600_000;
@@ -24,13 +26,14 @@ const day = 24 * hour;
 const year = 365 * day;
 const graceMs = 10_000;
 /** Sessions that end; more than are taken out at once. */
-const ended = 600;
-const takenOutAtOnce = 500;
+const ended = 100;
 
 /** The clock of the system, set wrong. It goes on meanwhile. */
 interface WrongClock {
   readonly runtime: Runtime;
   aheadMs: number;
+  /** Called when the server pauses, which it does for one turn of the event loop. */
+  onPause: () => void;
   /** Does what the server does each minute. */
   passMinute(): Promise<void>;
 }
@@ -39,11 +42,16 @@ function createWrongClock(aheadMs: number): WrongClock {
   const everyMinute: (() => void)[] = [];
   const clock: WrongClock = {
     aheadMs,
+    onPause: () => {},
     runtime: {
       ...createRuntime(() => Date.now() + clock.aheadMs),
       every(_intervalMs, work) {
         everyMinute.push(work);
         return () => {};
+      },
+      async delay() {
+        clock.onPause();
+        await turnOfEventLoop();
       },
     },
     async passMinute() {
@@ -64,11 +72,11 @@ afterEach(() => folder[Symbol.asyncDispose]());
 /** A server on the one database of a test, with a clock that is so far ahead. */
 async function openServer(aheadMs: number) {
   const clock = createWrongClock(aheadMs);
-  const warnings: object[] = [];
+  const warnings: string[] = [];
   const t = await createTestLatchkey({
     database: `file:${join(folder.path, 'a.db')}`,
     runtime: clock.runtime,
-    logger: { ...silentLogger, warn: (fields: object) => void warnings.push(fields) },
+    logger: { ...silentLogger, warn: (_fields: object, text: string) => void warnings.push(text) },
   });
   return { t, clock, warnings, api: createApi((await t.serve()).url), close: () => t.close() };
 }
@@ -165,7 +173,7 @@ async function judgeGraces(api: Api, clock: WrongClock): Promise<string | null> 
   return null;
 }
 
-test.each([
+test.skipIf(lacks("SQLite's file")).each([
   { name: 'ten years ahead', aheadMs: 10 * year, refusal: refusals.tokenExpired },
   { name: 'a day behind', aheadMs: -day, refusal: null },
 ])(
@@ -206,15 +214,15 @@ test.each([
     );
 
     // A flood of deletions would hold everybody up; none at all would be for ever.
-    const counts = [countSessions()];
-    for (let minute = 0; minute < 4; minute += 1) {
-      await wrong.clock.passMinute();
-      counts.push(countSessions());
-    }
+    const before = countSessions();
+    const counts = [before];
+    wrong.clock.onPause = () => counts.push(countSessions());
+    await wrong.clock.passMinute();
+    await expect.poll(countSessions).toBe(refusal === null ? before : before - ended - people);
     const taken = counts.slice(1).map((count, index) => (counts[index] ?? 0) - count);
-    const rest = ended + people - takenOutAtOnce;
-    expect(taken).toEqual(refusal === null ? [0, 0, 0, 0] : [takenOutAtOnce, rest, 0, 0]);
-    expect(wrong.warnings).toEqual([]);
+    expect(Math.max(0, ...taken)).toBe(refusal === null ? 0 : prunedAtOnce);
+    // A fast machine asks for more in a second than is logged, and is told so.
+    expect(wrong.warnings.filter((text) => text !== 'requests not logged')).toEqual([]);
     database.close();
     await wrong.close();
 

@@ -15,8 +15,9 @@ import {
 } from '../contract/api.ts';
 import { beginRequest, untilRefused } from '../contract/raw-socket.ts';
 import { createFolder, startProcess, type ServerProcess } from '../contract/server-process.ts';
+import { print } from '../kit/print.ts';
 import { admin, variables } from './servers.ts';
-import { percentile, print, roundsOf, startTrials, timeoutFor } from './trials.ts';
+import { percentile, roundsOf, startTrials, timeoutFor } from './trials.ts';
 
 const terminations = roundsOf(20, 1);
 const underWayAtOnce = 200;

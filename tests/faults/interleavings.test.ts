@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { AccountParts } from '../../server/accounts/account-parts.ts';
 import { assemble } from '../../server/latchkey.ts';
-import { createTestLatchkey } from '../../server/testing/index.ts';
 import {
   createApi,
   goodPassword,
@@ -15,6 +14,7 @@ import {
   type SignedIn,
 } from '../contract/api.ts';
 import { createFolder } from '../contract/server-process.ts';
+import { createTestLatchkey } from '../kit/create-test-latchkey.ts';
 import { endings, findLife, newPassword, type Ending, type Scene } from './endings.ts';
 import { rounds, startTrials, timeoutFor, type Trials } from './trials.ts';
 import { createStage, forEveryOrder, playInTurns, type Order, type Side } from './turns.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { createTestLatchkey } from '../../server/testing/index.ts';
 import { createApi, type Api } from '../contract/api.ts';
 import { createFolder, startProcess } from '../contract/server-process.ts';
+import { createTestLatchkey } from '../kit/create-test-latchkey.ts';
 
 /** One database, and every way to call the servers on it. */
 export interface Servers extends AsyncDisposable {

@@ -16,8 +16,10 @@ import {
 } from '../contract/api.ts';
 import { holdLock } from '../contract/database-lock.ts';
 import { createFolder, startProcess, type ServerProcess } from '../contract/server-process.ts';
+import { lacks } from '../kit/mode.ts';
+import { print } from '../kit/print.ts';
 import { variables } from './servers.ts';
-import { isPromisedSize, percentile, print, roundsOf, startTrials, timeoutFor } from './trials.ts';
+import { isPromisedSize, percentile, roundsOf, startTrials, timeoutFor } from './trials.ts';
 
 const lockedMs = 3_000;
 const askEveryMs = 10;
@@ -119,7 +121,7 @@ test(
   },
 );
 
-test(
+test.skipIf(lacks("SQLite's file"))(
   'read for long by another process: writers go on, and the log grows until the reader is gone',
   async () => {
     const writes = roundsOf(1_500, 150);

@@ -1,3 +1,5 @@
+import { print } from '../kit/print.ts';
+
 /**
  * How often the tests of this folder try. What they look for is rare, so that a quick
  * run by default says little: `LATCHKEY_TEST_ROUNDS=10000 npm run test:faults` is what is promised.
@@ -53,11 +55,6 @@ export function startTrials(name: string, isRandom: boolean): Trials {
       print(`${name}${origin}: ${trials} trials, ${failures.length} failures${verdict}`);
     },
   };
-}
-
-/** A line for whoever reads what a run has found. */
-export function print(line: string): void {
-  process.stdout.write(`${line}\n`);
 }
 
 /** The smallest of the values that is not below so many percent of them. */

@@ -11,6 +11,7 @@ import {
   type SignedIn,
 } from '../contract/api.ts';
 import { createFolder, startProcess } from '../contract/server-process.ts';
+import { lacks } from '../kit/mode.ts';
 import { roundsOf, startTrials, timeoutFor } from './trials.ts';
 
 const starts = roundsOf(50, 2);
@@ -34,7 +35,7 @@ function describeDatabase(path: string): object {
   }
 }
 
-test.each([
+test.skipIf(lacks("SQLite's file")).each([
   { name: 'no database', prepare: () => {} },
   {
     // As of an application that adds Latchkey.

@@ -292,7 +292,10 @@ const inputs: ReadonlyMap<string, readonly Fields[]> = new Map(
     'admin.setRole': [{ userId, role: fc.constantFrom(text('user'), text('admin')) }],
     'admin.disableUser': [aboutUser],
     'admin.enableUser': [aboutUser],
+    'admin.listSessions': [aboutUser],
+    'admin.revokeSession': [{ userId, sessionId: fc.oneof(tokenOf('session'), userId) }],
     'admin.revokeSessions': [aboutUser],
+    'admin.figures': [{ 'hours?': limit }],
     'admin.listAuditEvents': [
       {
         'userId?': userId,
