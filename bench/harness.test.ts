@@ -9,7 +9,8 @@ async function serve(answer: RequestListener): Promise<ServerProcess> {
   const server = createServer(answer);
   onTestFinished(() => server.closeAllConnections());
   onTestFinished(() => void server.close());
-  return { url: await listen(server), run: async () => 0 };
+  const url = await listen(server);
+  return { url, run: async () => 0, residentBytes: async () => 0, stop: async () => {} };
 }
 
 const read: Call = { method: 'GET', path: '/', headers: {} };
@@ -28,7 +29,7 @@ test('a run with an answer other than 200 is refused', async () => {
 
 test('a run with an answer to a stranger is refused', async () => {
   const server = await serve((_req, res) => res.end('null'));
-  await expect(underLoad(server, [read]).measure(5)).rejects.toThrow('5 without the user');
+  await expect(underLoad(server, [read]).measure(5)).rejects.toThrow('5 without @example.com');
 });
 
 test('each connection goes on with its last answer, also in the next slice', async () => {
@@ -40,7 +41,7 @@ test('each connection goes on with its last answer, also in the next slice', asy
     });
   });
   const calls = ['a', 'b'].map((body): Call => {
-    const follow = (answer: string) => answer.split(' ')[0] ?? '';
+    const follow = (answer: string) => ({ body: answer.split(' ')[0] ?? '' });
     return { method: 'POST', path: '/', headers: {}, body, follow };
   });
   const subject = underLoad(server, calls);
@@ -68,6 +69,7 @@ test('a ratio is ours by theirs, within one pair of neighbouring slices', async 
   const { rateRatio, cpuRatio, loadShare } = await compare([ours, theirs], {
     slices: 3,
     sliceSeconds: 1,
+    warmUpSeconds: 1,
   });
   expect(order.slice(2)).toEqual(['ours', 'theirs', 'theirs', 'ours', 'ours', 'theirs']);
   expect(rateRatio).toEqual({ min: 1, median: 2, max: 4 });

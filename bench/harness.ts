@@ -1,7 +1,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import autocannon from 'autocannon';
 import type { Question, Ready, Usage } from './servers/child.ts';
@@ -15,11 +15,13 @@ export class RefusedRun extends Error {
 export interface Call {
   readonly method: 'GET' | 'POST';
   readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
-  /** Changed by `follow`, and kept from one slice to the next. */
+  /** Like `body` changed by `follow`, and kept from one slice to the next. */
+  headers: Readonly<Record<string, string>>;
   body?: string;
-  /** Makes the next body out of an answer. */
-  readonly follow?: (answer: string) => string;
+  /** What the next call has that is new, out of the answer to this one. */
+  readonly follow?: (answer: string) => Partial<Pick<Call, 'headers' | 'body'>>;
+  /** What stands in every answer that was asked for; part of an address of ours by default. */
+  readonly shows?: string;
 }
 
 /** A number of operations, and what they took. */
@@ -37,6 +39,8 @@ export interface Subject {
   /** Operations under way at once; the least that a slice may have. */
   readonly concurrency: number;
   measure(operations: number): Promise<Slice>;
+  /** Stops the process behind it. */
+  end?(): Promise<void>;
 }
 
 /** How long each figure is measured. */
@@ -44,6 +48,8 @@ export interface Plan {
   /** Pairs of slices. */
   readonly slices: number;
   readonly sliceSeconds: number;
+  /** How long one goes on before it is measured, about: until its code is compiled. */
+  readonly warmUpSeconds: number;
 }
 
 /** Least, middle and greatest of the slices. */
@@ -83,7 +89,7 @@ export interface Pins {
 export interface Bench extends AsyncDisposable {
   /** The path of a database that is not there yet. */
   newDatabase(): string;
-  /** @param file in `servers/` */
+  /** @param file in `servers/`, or an absolute path */
   start(
     file: string,
     options?: { args?: readonly string[]; env?: Readonly<Record<string, string>> },
@@ -94,6 +100,9 @@ export interface Bench extends AsyncDisposable {
 export interface ServerProcess extends Ready {
   /** Has it do so many operations; resolves with its processor time so far, in microseconds. */
   run(operations: number): Promise<number>;
+  /** Memory that it holds now, in bytes. */
+  residentBytes(): Promise<number>;
+  stop(): Promise<void>;
 }
 
 /** Puts this process, which makes the load, on a processor of its own, if there are two. */
@@ -129,7 +138,7 @@ export function createBench(pins: Pins | null): Bench {
       return join(folder, `${databases}.db`);
     },
     async start(file, { args = [], env = {} } = {}) {
-      const path = fileURLToPath(new URL(`servers/${file}`, import.meta.url));
+      const path = resolve(import.meta.dirname, 'servers', file);
       const pinned = pins ? ['taskset', '-c', String(pins.server)] : [];
       const [command = '', ...rest] = [...pinned, process.execPath, path, ...args];
       // Nothing of the shell's own settings reaches what is measured.
@@ -139,37 +148,39 @@ export function createBench(pins: Pins | null): Bench {
         stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       });
       children.push(child);
-      const { url } = (await messageOf(child, file)) as Ready; // As servers/child.ts sends it.
+      const { url } = (await messageOf(child, path)) as Ready; // As servers/child.ts sends it.
+      const ask = async (operations: number) => {
+        child.send({ operations } satisfies Question);
+        return (await messageOf(child, path)) as Usage; // As servers/child.ts sends it.
+      };
       return {
         url,
-        async run(operations) {
-          child.send({ operations } satisfies Question);
-          const { cpuMicros } = (await messageOf(child, file)) as Usage; // As servers/child.ts sends it.
-          return cpuMicros;
-        },
+        run: async (operations) => (await ask(operations)).cpuMicros,
+        residentBytes: async () => (await ask(0)).residentBytes,
+        stop: () => stop(child),
       };
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all(
-        children.map(async (child) => {
-          if (child.exitCode !== null || child.signalCode !== null) return;
-          child.kill();
-          await once(child, 'exit');
-        }),
-      );
+      await Promise.all(children.map(stop));
       rmSync(folder, { recursive: true, force: true });
     },
   };
 }
 
-async function messageOf(child: ChildProcess, file: string): Promise<unknown> {
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill();
+  await once(child, 'exit');
+}
+
+async function messageOf(child: ChildProcess, path: string): Promise<unknown> {
   const waiting = new AbortController();
   const options = { signal: waiting.signal };
   try {
     return await Promise.race([
       once(child, 'message', options).then(([message]: unknown[]) => message),
       once(child, 'exit', options).then(() => {
-        throw new Error(`bench/servers/${file} ended by itself. Run it by hand to see why.`);
+        throw new Error(`${path} ended by itself. Run it by hand to see why.`);
       }),
     ]);
   } finally {
@@ -184,6 +195,7 @@ export function underLoad(server: ServerProcess, calls: readonly Call[]): Subjec
   return {
     concurrency: calls.length,
     measure: (operations) => measure(server, operations, () => load({ url, calls, operations })),
+    end: () => server.stop(),
   };
 }
 
@@ -197,6 +209,25 @@ export function byItself(worker: ServerProcess): Subject {
         await worker.run(operations);
         return (performance.now() - startedAt) / 1_000;
       }),
+    end: () => worker.stop(),
+  };
+}
+
+/** Two as if they were one: each operation is one of both. `second` is what ends with it. */
+export function together(first: Subject, second: Subject): Subject {
+  return {
+    ...second,
+    concurrency: Math.max(first.concurrency, second.concurrency),
+    async measure(operations) {
+      const one = await first.measure(operations);
+      const other = await second.measure(operations);
+      return {
+        operations,
+        seconds: one.seconds + other.seconds,
+        cpuMicros: one.cpuMicros + other.cpuMicros,
+        loadCpuMicros: one.loadCpuMicros + other.loadCpuMicros,
+      };
+    },
   };
 }
 
@@ -225,6 +256,7 @@ async function load(options: {
   readonly operations: number;
 }): Promise<number> {
   const { url, calls, operations } = options;
+  const { shows = '@example.com' } = calls[0] ?? {};
   const unassigned = [...calls];
   const startedAt = performance.now();
   let endedAt = startedAt;
@@ -247,16 +279,16 @@ async function load(options: {
           onResponse:
             follow &&
             ((_status, answer) => {
-              call.body = follow(answer);
-              client.setBody(call.body);
+              Object.assign(call, follow(answer));
+              client.setHeadersAndBody(call.headers, call.body);
             }),
         },
       ]);
     },
     verifyBody(body) {
       endedAt = performance.now();
-      // Every answer asked for here shows its user; better-auth says 200 and null to a stranger.
-      return body?.includes('@example.com') ?? false;
+      // Nearly every answer asked for shows its user; better-auth says 200 and null to a stranger.
+      return body?.includes(shows) ?? false;
     },
   });
   const answered = result.statusCodeStats?.['200']?.count ?? 0;
@@ -264,7 +296,7 @@ async function load(options: {
     const counts = JSON.stringify(result.statusCodeStats ?? {});
     throw new RefusedRun(
       `The run is refused: of ${operations} requests to ${calls[0]?.path} ${answered} were answered with 200, ` +
-        `${result.mismatches} without the user, ${result.errors} failed (${counts}).`,
+        `${result.mismatches} without ${shows}, ${result.errors} failed (${counts}).`,
     );
   }
   return (endedAt - startedAt) / 1_000;
@@ -297,13 +329,13 @@ export async function compare(
 }
 
 /** Runs until the code is compiled, and finds how many operations fill a slice. */
-async function warmUp(subject: Subject, { sliceSeconds }: Plan): Promise<number> {
+async function warmUp(subject: Subject, { sliceSeconds, warmUpSeconds }: Plan): Promise<number> {
   let operations = subject.concurrency;
   for (;;) {
     const { seconds } = await subject.measure(operations);
-    const filling = Math.ceil((operations * sliceSeconds) / seconds);
-    if (seconds >= sliceSeconds / 2) return Math.max(subject.concurrency, filling);
-    operations = Math.min(filling, operations * 4);
+    const inSeconds = (wanted: number) => Math.ceil((operations * wanted) / seconds);
+    if (seconds >= warmUpSeconds / 2) return Math.max(subject.concurrency, inSeconds(sliceSeconds));
+    operations = Math.min(inSeconds(warmUpSeconds), operations * 4);
   }
 }
 
@@ -323,7 +355,8 @@ function rateOf(slices: readonly Slice[]): Rate {
   };
 }
 
-function spreadOf(values: readonly number[]): Spread {
+/** Least, middle and greatest. */
+export function spreadOf(values: readonly number[]): Spread {
   const sorted = values.toSorted((a, b) => a - b);
   const at = (index: number) => sorted[index] ?? Number.NaN;
   const last = sorted.length - 1;

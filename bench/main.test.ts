@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { createRows } from './comparisons.ts';
+import type { GoalFigure } from './goals.ts';
 import { createBench } from './harness.ts';
 import type { MeasuredRow } from './table.ts';
 
@@ -23,13 +24,26 @@ test(
       '--json',
       file,
     ]);
-    const { rows } = JSON.parse(await readFile(file, 'utf8')) as { rows: MeasuredRow[] };
+    const { rows, goals } = JSON.parse(await readFile(file, 'utf8')) as {
+      rows: MeasuredRow[];
+      goals: GoalFigure[];
+    };
     await rm(folder, { recursive: true });
 
     await using bench = createBench(null);
+    const wanted = createRows(bench, { cost: 4, newTokens: 320 });
     expect(rows.map(({ figure, beside }) => ({ figure, beside }))).toEqual(
-      createRows(bench, 4).map(({ figure, beside }) => ({ figure, beside })),
+      wanted.map(({ figure, beside }) => ({ figure, beside })),
     );
+    const reached = goals.map(({ what }) => what);
+    expect(reached).toEqual(
+      expect.arrayContaining(wanted.flatMap((row) => row.goals.map(({ what }) => what))),
+    );
+    expect(reached).toContain('from start to ready, warm file cache');
+    for (const { what, figure } of goals) {
+      expect(figure.median).toBeGreaterThan(0);
+      expect(stdout).toContain(what);
+    }
     for (const { beside, how, ours, theirs, rateRatio, cpuRatio } of rows) {
       const spreads = [rateRatio, cpuRatio].flatMap(({ min, median, max }) => [min, median, max]);
       const rates = [ours, theirs].flatMap(({ perSecond, cpuMicros }) => [perSecond, cpuMicros]);

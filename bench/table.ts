@@ -1,10 +1,16 @@
+import { formatBound, isMet, type GoalFigure } from './goals.ts';
 import type { Comparison, Rate, Spread } from './harness.ts';
 
 /** A row of the table as it was measured. */
-export interface MeasuredRow extends Comparison {
+export interface TableRow extends Comparison {
   readonly figure: string;
   readonly beside: string;
   readonly how: string;
+}
+
+/** Beside what bounds it, or beside somebody else's. */
+export interface MeasuredRow extends TableRow {
+  readonly kind: 'bound' | 'peer';
 }
 
 /** Above this the load generator, and not the server, may have set the rate. */
@@ -14,7 +20,7 @@ interface Column {
   readonly head: readonly [string, string];
   /** Texts stand left in their column, figures right. */
   readonly isText?: true;
-  cell(row: MeasuredRow, number: number): string;
+  cell(row: TableRow, number: number): string;
 }
 
 const columns: readonly Column[] = [
@@ -30,11 +36,11 @@ const columns: readonly Column[] = [
 ];
 
 function sides(name: string, cellOf: (rate: Rate) => string): Column {
-  const cell = ({ ours, theirs }: MeasuredRow) => `${cellOf(ours)} : ${cellOf(theirs)}`;
+  const cell = ({ ours, theirs }: TableRow) => `${cellOf(ours)} : ${cellOf(theirs)}`;
   return { head: [name, 'ours : theirs'], cell };
 }
 
-function spread(name: string, spreadOf: (row: MeasuredRow) => Spread): readonly Column[] {
+function spread(name: string, spreadOf: (row: TableRow) => Spread): readonly Column[] {
   return [
     { head: ['', 'min'], cell: (row) => ratio(spreadOf(row).min) },
     { head: [name, 'median'], cell: (row) => ratio(spreadOf(row).median) },
@@ -50,24 +56,14 @@ const legend = [
 const busyLoadNote = '*            the load generator was at its limit: look at the processor time';
 
 /** One line for each row, and below, what stands beside what. */
-export function formatTable(rows: readonly MeasuredRow[]): string {
+export function formatTable(rows: readonly TableRow[]): string {
   const lines = [
     columns.map(({ head }) => head[0]),
     columns.map(({ head }) => head[1]),
     ...rows.map((row, index) => columns.map(({ cell }) => cell(row, index + 1))),
   ];
-  const table = columns.map(({ isText }, index) => {
-    const cells = lines.map((line) => line[index] ?? '');
-    const width = Math.max(...cells.map((cell) => cell.length));
-    return cells.map((cell) => (isText ? cell.padEnd(width) : cell.padStart(width)));
-  });
   return [
-    ...lines.map((_line, index) =>
-      table
-        .map((cells) => cells[index])
-        .join('  ')
-        .trimEnd(),
-    ),
+    ...align(lines, (column) => columns[column]?.isText ?? false),
     '',
     ...legend,
     ...(rows.some(isLoadBusy) ? [busyLoadNote] : []),
@@ -76,14 +72,51 @@ export function formatTable(rows: readonly MeasuredRow[]): string {
   ].join('\n');
 }
 
-function isLoadBusy({ loadShare }: MeasuredRow): boolean {
+/** Each goal with what was measured. */
+export function formatGoals(figures: readonly GoalFigure[]): string {
+  const lines = [
+    ['goal', '', 'min', 'median', 'max', ''],
+    ...figures.map((each) => [
+      each.what,
+      formatBound(each),
+      ratio(each.figure.min),
+      ratio(each.figure.median),
+      ratio(each.figure.max),
+      isMet(each) ? 'met' : 'missed',
+    ]),
+  ];
+  return align(lines, (column) => column === 0 || column === 5).join('\n');
+}
+
+function align(
+  lines: readonly (readonly string[])[],
+  isText: (column: number) => boolean,
+): string[] {
+  const widths = (lines[0] ?? []).map((_head, column) =>
+    Math.max(...lines.map((line) => line[column]?.length ?? 0)),
+  );
+  return lines.map((line) =>
+    line
+      .map((cell, column) => {
+        const width = widths[column] ?? 0;
+        return isText(column) ? cell.padEnd(width) : cell.padStart(width);
+      })
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+/** Whether the load generator may have set the rate. */
+export function isLoadBusy({ loadShare }: TableRow): boolean {
   return loadShare > busyLoadShare;
 }
 
-function ratio(value: number): string {
+/** A ratio to three figures or so. */
+export function ratio(value: number): string {
   return value < 10 ? value.toFixed(2) : value.toFixed(1);
 }
 
-function count(value: number): string {
+/** Operations a second, or microseconds. */
+export function count(value: number): string {
   return value < 100 ? value.toFixed(1) : Math.round(value).toLocaleString('en');
 }

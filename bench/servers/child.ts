@@ -16,6 +16,8 @@ export interface Question {
 export interface Usage {
   /** Processor time of all threads since the process began, in microseconds. */
   readonly cpuMicros: number;
+  /** Memory that it holds. */
+  readonly residentBytes: number;
 }
 
 /** Listens on a free port of 127.0.0.1. */
@@ -31,15 +33,20 @@ export async function listen(server: Server): Promise<string> {
 export function reportReady(
   url: string | null,
   run: (operations: number) => Promise<void> | void = () => {},
+  readUsage: () => Usage = readOwnUsage,
 ): void {
   process.on('message', (question: Question) => {
     void (async () => {
       await run(question.operations);
-      const { user, system } = process.cpuUsage();
-      process.send?.({ cpuMicros: user + system } satisfies Usage);
+      process.send?.(readUsage());
     })();
   });
   // The harness is gone: nobody else would stop this process.
   process.once('disconnect', () => process.exit());
   process.send?.({ url } satisfies Ready);
+}
+
+function readOwnUsage(): Usage {
+  const { user, system } = process.cpuUsage();
+  return { cpuMicros: user + system, residentBytes: process.memoryUsage.rss() };
 }

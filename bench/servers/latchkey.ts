@@ -1,25 +1,37 @@
+import { compose } from '../../server/compose.ts';
 import { readEnvironment } from '../../server/config/environment.ts';
+import { databasePathOf } from '../../server/config/settings.ts';
 import { startServer } from '../../server/http/server.ts';
-import { assemble, compose } from '../../server/latchkey.ts';
+import { assemble } from '../../server/latchkey.ts';
+import { openDatabase } from '../../server/store/sqlite/open-database.ts';
+import { createSqliteStore } from '../../server/store/sqlite/sqlite-store.ts';
 import type { SessionWithUser, Store } from '../../server/store/store.ts';
 import { reportReady } from './child.ts';
 
 // Latchkey as the environment says, logging from `warn` up, which is the library's default.
-// With `--without-database` two methods of the store, those of a refresh, work in memory.
+// With `--without-database` two methods of the store, those of a refresh, work in memory; with
+// `--synchronous-normal` the store's commits do not wait for the disk, which Latchkey has no
+// setting for: it is there to know the price of FULL.
 const { settings, secret } = readEnvironment(process.env);
 const composition = await compose({
   ...settings,
   allowedOrigins: [...settings.allowedOrigins],
   secret,
 });
-const { store } = composition.accounts;
-const accounts = {
-  ...composition.accounts,
-  store: process.argv.includes('--without-database') ? refreshInMemory(store) : store,
-};
+const accounts = { ...composition.accounts, store: await chooseStore(process.argv) };
 const latchkey = assemble({ ...composition, accounts }, {});
 const server = await startServer(latchkey.nodeHandler(), { host: '127.0.0.1', port: 0 });
 reportReady(server.address);
+
+async function chooseStore(args: readonly string[]): Promise<Store> {
+  const { store } = composition.accounts;
+  if (args.includes('--without-database')) return refreshInMemory(store);
+  if (!args.includes('--synchronous-normal')) return store;
+  const { runtime, auditChain } = composition;
+  const { database } = await openDatabase(databasePathOf(settings), runtime);
+  database.pragma('synchronous = NORMAL');
+  return createSqliteStore(database, runtime, auditChain);
+}
 
 /** Reads each session once and rotates it in memory, under the guard that the real statement has. */
 function refreshInMemory(real: Store): Store {
