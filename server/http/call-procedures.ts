@@ -59,12 +59,7 @@ export function callProcedures(
 ): Promise<PlainAnswer> | null {
   const procedures = findProcedures(call, options);
   if (!procedures || call.parameters.has('connectionParams')) return null;
-  if (call.isBatch && !isBatchInput(call.input)) return null;
   return answerCalls(call, procedures, options);
-}
-
-function isBatchInput(input: unknown): boolean {
-  return input === undefined || isObject(input);
 }
 
 function typeOf(method: string): 'query' | 'mutation' {
@@ -96,7 +91,7 @@ async function answerCalls(
   // `any` in it stands for types that only a router's own code knows.
   const config = router._def._config as TRPCRootConfig<AnyTRPCRootTypes>;
   const inputs = createInputs(
-    () => (isBatch ? call.input : [call.input]),
+    async () => (isBatch ? call.input : [await call.input]),
     paths.length,
     config.transformer.input,
   );
@@ -105,7 +100,7 @@ async function answerCalls(
 
   async function callOne(procedure: AnyTRPCProcedure, batchIndex: number): Promise<CallResult> {
     const path = paths[batchIndex] ?? '';
-    const getRawInput = async () => inputs.read()[batchIndex];
+    const getRawInput = async () => (await inputs.read())[batchIndex];
     let error: TRPCError;
     try {
       if ('data' in context) {
@@ -184,27 +179,31 @@ function errorOf(outcome: CallResult): TRPCError | undefined {
 }
 
 /** Inputs are read all at once, when the first procedure asks for its own: most never fail. */
-function createInputs(readSent: () => unknown, count: number, transformer: TRPCDataTransformer) {
+function createInputs(
+  readSent: () => Promise<unknown>,
+  count: number,
+  transformer: TRPCDataTransformer,
+) {
   let values: readonly unknown[] | undefined;
-  let failure: TRPCError | undefined;
+  let reading: Promise<readonly unknown[]> | undefined;
+
+  async function readAll(): Promise<readonly unknown[]> {
+    try {
+      const sent = await readSent();
+      values = Array.from({ length: count }, (_, index): unknown => {
+        const value = (sent as Readonly<Record<number, unknown>> | undefined)?.[index]; // Admitted as such.
+        return value === undefined ? undefined : transformer.deserialize(value);
+      });
+      return values;
+    } catch (cause) {
+      throw toInputError(cause);
+    }
+  }
+
   return {
     known: () => values,
     /** @throws TRPCError when the transformer cannot read one of them */
-    read(): readonly unknown[] {
-      if (failure) throw failure;
-      if (values) return values;
-      try {
-        const sent = readSent();
-        values = Array.from({ length: count }, (_, index): unknown => {
-          const value = (sent as Readonly<Record<number, unknown>> | undefined)?.[index]; // Admitted as such.
-          return value === undefined ? undefined : transformer.deserialize(value);
-        });
-        return values;
-      } catch (cause) {
-        failure = toInputError(cause);
-        throw failure;
-      }
-    },
+    read: () => (reading ??= readAll()),
   };
 }
 

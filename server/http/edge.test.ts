@@ -242,9 +242,57 @@ test.each([
   ['posts.author', 1_024 * 1_024],
   ['oauth.token', 1_024 * 1_024],
 ])('the body of %s has at most %i bytes', async (rest, limit) => {
-  const text = `{"0":"${'é'.repeat(limit / 2 - 4)}"}`;
-  expect(await post(rest, text)).toMatchObject({ body: text });
+  const input = { 0: 'é'.repeat(limit / 2 - 4) };
+  const text = JSON.stringify(input);
+  const admitted = await post(rest, text);
+  if (typeof admitted === 'string') throw new Error(admitted);
+  expect(Buffer.from(admitted.body ?? '').toString()).toBe(text);
+  expect(await admitted.input).toEqual(input);
   expect(await post(rest, `${text} `)).toBe('PAYLOAD_TOO_LARGE');
+});
+
+test('of a large body the bytes are kept, and what they say is read one after the other', async () => {
+  const bodies = ['a', 'b', 'c'].map((letter) => JSON.stringify(letter.repeat(40_000)));
+  const admitted = await Promise.all(bodies.map((body) => post('user.update', body)));
+  const turns: string[] = [];
+  const reading = admitted.map(async (call) => {
+    if (typeof call === 'string') throw new Error(call);
+    expect(call.body).toBeInstanceOf(Uint8Array);
+    const said = String(await call.input).slice(0, 1);
+    turns.push(`${said} read`);
+    // What follows in the same turn: zod's, tRPC's, and the answer's promises.
+    for (const _ of Array.from({ length: 50 })) await Promise.resolve();
+    turns.push(`${said} done`);
+  });
+  await Promise.all(reading);
+  expect(turns).toEqual(['a read', 'a done', 'b read', 'b done', 'c read', 'c done']);
+});
+
+test('while 64 MiB are on their way, no more is read than 32 KiB of a body, until they are there', async () => {
+  const large = Buffer.alloc(1_024 * 1_024, ' ');
+  const small = Buffer.alloc(32 * 1_024, ' ');
+  const stalled = Promise.withResolvers<void>();
+  const slow = Array.from({ length: 64 }, () => {
+    const headers = (name: string) => (name === 'content-type' ? ['application/json'] : []);
+    const request: EdgeRequest = {
+      method: 'POST',
+      target: '/trpc/user.update',
+      headers,
+      async readBody(take) {
+        take(large);
+        await stalled.promise;
+      },
+    };
+    return Promise.resolve(admitInput(request, admitHead(request, 'user.update')));
+  });
+  expect(await post('user.update', [large])).toBe('SERVICE_UNAVAILABLE');
+  expect(await post('user.update', [small, Buffer.of(32)])).toBe('SERVICE_UNAVAILABLE');
+  // It is read: spaces are no JSON.
+  expect(await post('user.update', [small])).toBe('BAD_REQUEST');
+  stalled.resolve();
+  const outcomes = await Promise.allSettled(slow);
+  expect(outcomes.every(({ status }) => status === 'rejected')).toBe(true);
+  expect(await post('user.update', [large])).toBe('BAD_REQUEST');
 });
 
 test('a body that says it is too large is not read', async () => {

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { setImmediate as turnOfEventLoop } from 'node:timers/promises';
 import { LatchkeyError } from '../../shared/latchkey-error.ts';
 import { isCredentialPath } from '../trpc/credentials.ts';
 
@@ -8,8 +9,13 @@ export const maxBatchSize = 10;
 export const maxAuthBodyBytes = 32 * 1_024;
 /** The largest body of any other call, in bytes. */
 const maxBodyBytes = 1_024 * 1_024;
-/** What was parsed of a body up to this many characters is kept until its call ends. */
-const keptParsedLength = maxAuthBodyBytes;
+/**
+ * How much of all bodies may be on its way at once, in bytes. Beyond it, only those are read on that
+ * have at most {@link maxAuthBodyBytes}: whoever sends slowly, on many connections, fills no memory.
+ */
+const maxArrivingBytes = 64 * 1_024 * 1_024;
+/** Text and input of a body up to this many bytes are kept until its call ends. */
+const keptTextBytes = maxAuthBodyBytes;
 /** How deep objects and arrays may be nested in an input. */
 const maxJsonDepth = 32;
 
@@ -36,9 +42,9 @@ export interface AdmittedHead {
 
 /** A tRPC request that may go on. */
 export interface AdmittedCall extends AdmittedHead {
-  /** JSON text. */
-  readonly body: string | null;
-  /** What body or query say, parsed, a large body at each reading; `undefined` where they say nothing. */
+  /** JSON text; the bytes of it where it is large. */
+  readonly body: string | Uint8Array<ArrayBuffer> | null;
+  /** What body or query say, parsed; `undefined` where they say nothing. A large body is parsed at each reading, and this is a promise of it. */
   readonly input: unknown;
 }
 
@@ -50,24 +56,30 @@ export class EdgeRefusal extends Error {
     | 'NOT_FOUND'
     | 'METHOD_NOT_SUPPORTED'
     | 'PAYLOAD_TOO_LARGE'
-    | 'UNSUPPORTED_MEDIA_TYPE';
+    | 'UNSUPPORTED_MEDIA_TYPE'
+    | 'SERVICE_UNAVAILABLE';
   readonly refusal: LatchkeyError;
   /** Methods that would be taken, where this one is not (RFC 9110 §15.5.6). */
   readonly allow: string | null;
 
   /** @param wanted what to do about it, in a sentence */
   constructor(code: EdgeRefusal['code'], wanted: string, allow: string | null = null) {
-    const refusal =
-      code === 'NOT_FOUND'
-        ? new LatchkeyError('not_found')
-        : new LatchkeyError('invalid_input', {
-            issues: [{ path: [], code: 'custom', message: wanted }],
-          });
+    const refusal = refusalFor(code, wanted);
     super(refusal.message);
     this.code = code;
     this.refusal = refusal;
     this.allow = allow;
   }
+}
+
+function refusalFor(code: EdgeRefusal['code'], wanted: string): LatchkeyError {
+  if (code === 'NOT_FOUND') return new LatchkeyError('not_found');
+  if (code === 'SERVICE_UNAVAILABLE') {
+    return new LatchkeyError('overloaded', { retryAfterSeconds: 1 });
+  }
+  return new LatchkeyError('invalid_input', {
+    issues: [{ path: [], code: 'custom', message: wanted }],
+  });
 }
 
 /** A procedure's path has one spelling: nothing is decoded, trimmed or resolved. */
@@ -134,19 +146,31 @@ export function admitInput(
 
 async function admitBody(request: EdgeRequest, head: AdmittedHead): Promise<AdmittedCall> {
   const limit = head.paths.some(isAuthPath) ? maxAuthBodyBytes : maxBodyBytes;
-  const body = await readText(request, limit);
+  const bytes = await readBytes(request, limit);
+  const body = bytes.toString();
   const input = parseJson(body);
   assertBatchInput(head, input);
-  if (body.length <= keptParsedLength) return { ...head, body, input };
-  // Parsed, a body may be ten times as large, and a call may wait for its turn: of a large one the
-  // text is kept, and parsed again where it is asked for.
+  if (bytes.length <= keptTextBytes) return { ...head, body, input };
+  // Parsed, a body may be ten times as large, and a call may wait for the store: of a large one only
+  // the bytes are kept, which no limit of the heap counts, and read again where they are asked for.
   return {
     ...head,
-    body,
+    body: bytes,
     get input() {
-      return parseJson(body);
+      return nextLargeInput().then(() => parseJson(bytes.toString()));
     },
   };
+}
+
+let lastLargeInput = Promise.resolve();
+
+/**
+ * Large inputs are parsed one in each turn of the event loop: those who waited for the same answer
+ * of the store would otherwise hold what they parsed all at once, and everybody else up.
+ */
+function nextLargeInput(): Promise<void> {
+  lastLargeInput = lastLargeInput.then(() => turnOfEventLoop());
+  return lastLargeInput;
 }
 
 function isBatchCall(parameters: URLSearchParams): boolean {
@@ -217,24 +241,38 @@ export function assertContentType(request: EdgeRequest, taken: RegExp, wanted: s
 /**
  * Reads no further than the limit.
  *
- * @throws EdgeRefusal when the body is longer, or not UTF-8
+ * @throws EdgeRefusal when the body is longer, or not UTF-8, or when too much is on its way
  */
 export async function readText(request: EdgeRequest, limit: number): Promise<string> {
+  return (await readBytes(request, limit)).toString();
+}
+
+let arrivingBytes = 0;
+
+async function readBytes(request: EdgeRequest, limit: number): Promise<Buffer<ArrayBuffer>> {
   const tooLarge = () =>
     new EdgeRefusal('PAYLOAD_TOO_LARGE', `Send at most ${limit / 1_024} KiB in a body.`);
   const [declared = '0'] = request.headers('content-length');
   if (Number(declared) > limit) throw tooLarge();
   const pieces: Uint8Array[] = [];
   let size = 0;
-  await request.readBody((piece) => {
-    size += piece.length;
-    if (size > limit) throw tooLarge();
-    pieces.push(piece);
-  });
+  try {
+    await request.readBody((piece) => {
+      size += piece.length;
+      arrivingBytes += piece.length;
+      if (size > limit) throw tooLarge();
+      if (arrivingBytes > maxArrivingBytes && size > maxAuthBodyBytes) {
+        throw new EdgeRefusal('SERVICE_UNAVAILABLE', 'Ask again in a second.');
+      }
+      pieces.push(piece);
+    });
+  } finally {
+    arrivingBytes -= size;
+  }
   const bytes = Buffer.concat(pieces);
   // As JSON has to be (RFC 8259 §8.1), and a form (RFC 6749 appendix B).
   if (!isUtf8(bytes)) throw new EdgeRefusal('BAD_REQUEST', 'Write the body in UTF-8.');
-  return bytes.toString();
+  return bytes;
 }
 
 /** An empty body is a call without input. */

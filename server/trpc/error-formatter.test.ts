@@ -1,5 +1,6 @@
 import { TRPCError } from '@trpc/server';
 import { expect, test } from 'vitest';
+import { z } from 'zod';
 import { LatchkeyError } from '../../shared/latchkey-error.ts';
 import { reasons, type Reason } from '../../shared/reasons.ts';
 import { registerInput } from '../../shared/schemas.ts';
@@ -98,6 +99,19 @@ test('an input that a schema refuses is explained without its values', () => {
     expect(Object.keys(issue).toSorted()).toEqual(['code', 'message', 'path']);
   }
   expect(JSON.stringify(data)).not.toContain(secret);
+});
+
+test('an answer does not grow with what was sent', () => {
+  const key = 'k'.repeat(10_000);
+  const schema = z.strictObject({ list: z.record(z.string(), z.array(z.string())) });
+  const sent = { list: { [key]: Array.from({ length: 1_000 }, () => 1) }, [key]: 1 };
+  const cause = schema.safeParse(sent).error;
+  const { data } = format(
+    new TRPCError({ code: 'BAD_REQUEST', message: `${cause?.message}`, cause }),
+  );
+  expect(data.issues).toHaveLength(100);
+  expect(data.issues?.[0]?.path).toEqual(['list', `${'k'.repeat(499)}…`, 0]);
+  expect(JSON.stringify(data).length).toBeLessThan(100_000);
 });
 
 test('issues of any other schema library are read with care', () => {

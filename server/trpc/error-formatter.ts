@@ -17,7 +17,7 @@ export interface LatchkeyErrorShape {
     reason: Reason | null;
     /** Which rule; with `weak_password`. */
     detail?: PasswordRule;
-    /** What is wrong where; with `invalid_input`. */
+    /** What is wrong where; with `invalid_input`. 100 at most, and texts of 500 characters. */
     issues?: readonly InputIssue[];
     /** Seconds; with `rate_limited` and `overloaded`. */
     retryAfter?: number;
@@ -25,6 +25,11 @@ export interface LatchkeyErrorShape {
     requestId?: string;
   };
 }
+
+/** So many issues are answered: whoever sends a thousand wrong things needs no list of them. */
+const maxIssues = 100;
+/** A key that somebody sent may be as long as a body, and stands in issues. */
+const maxIssueTextLength = 500;
 
 /** What tRPC's own errors mean in our words. */
 const reasonOfCode: Partial<Record<TRPCError['code'], Reason>> = {
@@ -123,7 +128,16 @@ export function formatError({ shape, error, ctx }: ErrorToFormat): LatchkeyError
 /** Whatever takes no input says what is wrong with it, if only as a whole. */
 function issuesFor(message: string, refusal: LatchkeyError | null): readonly InputIssue[] {
   const { issues = [] } = refusal ?? {};
-  return issues.length > 0 ? issues : [{ path: [], code: 'custom', message }];
+  if (issues.length === 0) return [{ path: [], code: 'custom', message }];
+  return issues.slice(0, maxIssues).map((issue) => ({
+    path: issue.path.map((part) => (typeof part === 'string' ? shorten(part) : part)),
+    code: issue.code,
+    message: shorten(issue.message),
+  }));
+}
+
+function shorten(text: string): string {
+  return text.length <= maxIssueTextLength ? text : `${text.slice(0, maxIssueTextLength - 1)}…`;
 }
 
 /** zod's issues, wherever they come from, without the values and patterns that they may carry. */

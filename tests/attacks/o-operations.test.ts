@@ -476,7 +476,7 @@ test('O-16 without file descriptors left connections wait or fail, and afterward
 });
 
 test('O-17 with little memory, huge bodies are refused and nothing dies', async () => {
-  await withProcess({ NODE_OPTIONS: '--max-old-space-size=96' }, async (server, api) => {
+  await withProcess({ NODE_OPTIONS: '--max-old-space-size=64' }, async (server, api) => {
     const person = await register(api);
     const headers = { authorization: `Bearer ${person.accessToken}` };
     const wide = `{"name":[${'1,'.repeat(500_000)}1]}`;
