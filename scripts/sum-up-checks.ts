@@ -5,46 +5,45 @@
  * A check that fails without a failing test (a file that does not load, an error outside of every
  * test, no report at all) counts as one failed: it would otherwise read as a success.
  *
+ * What passed when its file ran once more by itself is flaky: it is counted and told as such.
+ *
  * Usage: node scripts/sum-up-checks.ts FOLDER, where FOLDER holds for each check NAME.exit, its
- * exit code, NAME.log, its output, and, where it ran tests, NAME.json, their report.
+ * exit code, NAME.log, its output, and, where it ran tests, NAME.json, their report; and of a second run
+ * the same with NAME-again.
  */
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-
-interface Report {
-  readonly numPassedTests: number;
-  readonly numFailedTests: number;
-  readonly numPendingTests: number;
-  readonly numTodoTests: number;
-  readonly testResults: readonly {
-    readonly name: string;
-    readonly assertionResults: readonly {
-      readonly fullName: string;
-      readonly status: string;
-      readonly failureMessages: readonly string[];
-    }[];
-  }[];
-}
+import { readReport, type Report } from './checks.ts';
 
 /** How much is shown of a check that failed without a failing test: its last lines say why. */
 const lastLines = 80;
 
 const [folder = '.'] = process.argv.slice(2);
+const checks = globSync('*.exit', { cwd: folder })
+  .map((file) => file.slice(0, -'.exit'.length))
+  .filter((name) => !name.endsWith('-again'))
+  .toSorted();
 let passed = 0;
 let failed = 0;
+let flaky = 0;
 let skipped = 0;
 
-for (const exitFile of globSync('*.exit', { cwd: folder }).toSorted()) {
-  const name = exitFile.slice(0, -'.exit'.length);
-  const exitCode = readFileSync(join(folder, exitFile), 'utf8');
+for (const name of checks) {
   const report = readReport(join(folder, `${name}.json`));
   passed += report?.numPassedTests ?? 0;
   skipped += (report?.numPendingTests ?? 0) + (report?.numTodoTests ?? 0);
+  const exitCode = exitCodeOf(name);
   if (exitCode === '0') continue;
 
   const failures = report === undefined ? [] : failuresOf(report);
-  failed += Math.max(report?.numFailedTests ?? 0, 1);
-  console.log(`\nFAILED ${name}, which ended with ${exitCode}`);
+  const count = Math.max(report?.numFailedTests ?? 0, 1);
+  if (exitCodeOf(`${name}-again`) === '0') {
+    flaky += count;
+    console.log(`\nFLAKY in ${name}: failed, and passed by itself`);
+  } else {
+    failed += count;
+    console.log(`\nFAILED ${name}, which ended with ${exitCode}`);
+  }
   console.log(
     failures.length > 0
       ? failures.join('\n')
@@ -55,11 +54,17 @@ for (const exitFile of globSync('*.exit', { cwd: folder }).toSorted()) {
   );
 }
 
-console.log(`${passed} passed, ${failed} failed${skipped === 0 ? '' : `, ${skipped} skipped`}`);
+const beside = [
+  flaky === 0 ? '' : `, ${flaky} flaky`,
+  skipped === 0 ? '' : `, ${skipped} skipped`,
+].join('');
+console.log(`${passed} passed, ${failed} failed${beside}`);
 process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
 
-function readReport(file: string): Report | undefined {
-  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Report) : undefined;
+/** `undefined` where there was no such run. */
+function exitCodeOf(name: string): string | undefined {
+  const file = join(folder, `${name}.exit`);
+  return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
 }
 
 function failuresOf(report: Report): string[] {
