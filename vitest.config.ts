@@ -14,7 +14,8 @@ export default defineConfig({
     environment: 'node',
     // A process each: signals, exits and native modules behave as they do in a server.
     pool: 'forks',
-    testTimeout: 20_000,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     // By default a second, which a slow machine may take between two looks.
     expect: { poll: { timeout: 15_000 } },
     typecheck: {
