@@ -10,8 +10,8 @@ import {
 } from '@trpc/server';
 import { getHTTPStatusCode } from '@trpc/server/http';
 import type { TRPCErrorShape, TRPCResponse } from '@trpc/server/rpc';
+import { runProcedure, type ProcedureCall } from '../trpc/run-procedure.ts';
 import type { AdmittedCall } from './edge.ts';
-import { runProcedure, type ProcedureCall } from './run-procedure.ts';
 
 /** What went wrong, and where: without a path in the whole request. */
 export interface FailedCall {

@@ -25,7 +25,7 @@ import {
 import { readPage } from '../accounts/read-page.ts';
 import { createAuditEvent } from '../audit/audit-event.ts';
 import { sortKeys } from '../tokens/key-ring.ts';
-import { t } from '../trpc/init.ts';
+import { router } from '../trpc/init.ts';
 import { documented } from '../trpc/procedure-docs.ts';
 import { actorOf, toUser } from '../trpc/procedures.ts';
 import type { RouterParts } from './router-parts.ts';
@@ -44,7 +44,7 @@ export function createAdminRouter<
   procedures: { adminProcedure },
 }: RouterParts<Role, Permission, Claims>) {
   const { store, runtime } = accounts;
-  return t.router({
+  return router({
     listUsers: adminProcedure
       .meta(
         documented({

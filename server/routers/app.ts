@@ -1,5 +1,5 @@
 import type { BuiltInRole } from '../../shared/schemas.ts';
-import { t } from '../trpc/init.ts';
+import { router } from '../trpc/init.ts';
 import { createAdminRouter } from './admin.ts';
 import { createAuthRouter } from './auth.ts';
 import type { RouterParts } from './router-parts.ts';
@@ -27,7 +27,7 @@ export function createAppRouter<
   Permission extends string,
   Claims extends Readonly<Record<string, unknown>>,
 >(parts: RouterParts<Role, Permission, Claims>) {
-  return t.router(createRouters(parts));
+  return router(createRouters(parts));
 }
 
 /** The router of a Latchkey server of its own: what a client is typed by. */

@@ -13,7 +13,7 @@ import { assertOneSession, endSession, findReplaced } from '../sessions/end-sess
 import { refreshSession, takeRefreshBudget } from '../sessions/refresh-session.ts';
 import type { CallContext } from '../trpc/context.ts';
 import { answerSignedIn, assertCredentialCall, credentialsOf } from '../trpc/credentials.ts';
-import { t } from '../trpc/init.ts';
+import { router } from '../trpc/init.ts';
 import { documented } from '../trpc/procedure-docs.ts';
 import type { RouterParts } from './router-parts.ts';
 
@@ -35,7 +35,7 @@ export function createAuthRouter<
     return { ...origin, replaced };
   }
 
-  return t.router({
+  return router({
     register: publicProcedure
       .meta(
         documented({

@@ -8,7 +8,7 @@ import {
   type Session,
 } from '../../shared/schemas.ts';
 import { revokeSessions } from '../sessions/revoke-sessions.ts';
-import { t } from '../trpc/init.ts';
+import { router } from '../trpc/init.ts';
 import { documented } from '../trpc/procedure-docs.ts';
 import { actorOf } from '../trpc/procedures.ts';
 import type { RouterParts } from './router-parts.ts';
@@ -19,7 +19,7 @@ export function createSessionRouter<
   Permission extends string,
   Claims extends Readonly<Record<string, unknown>>,
 >({ accounts, procedures: { protectedProcedure } }: RouterParts<Role, Permission, Claims>) {
-  return t.router({
+  return router({
     list: protectedProcedure
       .meta(documented({ summary: 'See where one is signed in, newest first' }))
       .input(noInput)

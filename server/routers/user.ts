@@ -10,7 +10,7 @@ import { changePassword } from '../accounts/change-password.ts';
 import { deleteAccount } from '../accounts/delete-account.ts';
 import { updateProfile } from '../accounts/update-profile.ts';
 import { answerSignedIn, assertCredentialCall } from '../trpc/credentials.ts';
-import { t } from '../trpc/init.ts';
+import { router } from '../trpc/init.ts';
 import { documented } from '../trpc/procedure-docs.ts';
 import { actorOf, toUser } from '../trpc/procedures.ts';
 import type { RouterParts } from './router-parts.ts';
@@ -26,7 +26,7 @@ export function createUserRouter<
   schemas,
   procedures: { protectedProcedure },
 }: RouterParts<Role, Permission, Claims>) {
-  return t.router({
+  return router({
     /**
      * No schema reads the answer a second time: `toUser` has made it field by
      * field, and that would be a tenth of what most apps call most.

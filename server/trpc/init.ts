@@ -1,9 +1,15 @@
-import { initTRPC, type TRPCProcedureBuilder, type TRPCUnsetMarker } from '@trpc/server';
+import {
+  initTRPC,
+  type AnyTRPCProcedure,
+  type TRPCProcedureBuilder,
+  type TRPCUnsetMarker,
+} from '@trpc/server';
 import type { LatchkeyContext } from './context.ts';
 import { formatError } from './error-formatter.ts';
+import { runsByItself } from './run-procedure.ts';
 
 /** Latchkey's own tRPC. A host application has its own and takes our procedures into it. */
-export const t = initTRPC.context<LatchkeyContext>().create({
+const t = initTRPC.context<LatchkeyContext>().create({
   isDev: false,
   errorFormatter: formatError,
 });
@@ -22,3 +28,16 @@ export const procedure: TRPCProcedureBuilder<
   TRPCUnsetMarker,
   false
 > = t.procedure;
+
+/** A router of ours, whose procedures run themselves wherever a host mounts it. */
+export const router: typeof t.router = (members) => {
+  const own = Object.entries(members).map(([name, member]) => [
+    name,
+    isProcedure(member) ? runsByItself(member) : member,
+  ]);
+  return t.router(Object.fromEntries(own) as typeof members);
+};
+
+function isProcedure(member: unknown): member is AnyTRPCProcedure {
+  return typeof member === 'function' && 'procedure' in member;
+}

@@ -94,6 +94,25 @@ export async function runProcedure(
   return result.data;
 }
 
+/**
+ * The same procedure, run as `runProcedure` does by whoever calls it: tRPC's adapters and callers in
+ * a host's application. It is all that was built, its type and its definition.
+ */
+export function runsByItself<TProcedure extends AnyTRPCProcedure>(
+  procedure: TProcedure,
+): TProcedure {
+  async function run(call?: TRPCCall): Promise<unknown> {
+    // Called as a function of a client's, by mistake: tRPC explains it.
+    if (!call || !('getRawInput' in call)) return (procedure as unknown as typeof run)(call);
+    const { path, type, ctx, batchIndex, getRawInput } = call;
+    return runProcedure(procedure, { path, type, ctx, batchIndex, getRawInput, request: call });
+  }
+  return Object.assign(run, procedure);
+}
+
+/** What tRPC calls a procedure with. */
+type TRPCCall = Omit<ProcedureCall, 'request'> & ProcedureCall['request'];
+
 /** What a step is handed. A class, because an object written with a getter has a hidden class of its own each time. */
 class StepOptions {
   static readonly #signal: PropertyDescriptor & ThisType<StepOptions> = {
