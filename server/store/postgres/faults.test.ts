@@ -122,6 +122,25 @@ describe.skipIf(!hasPostgres)('on PostgreSQL', () => {
     await s.store.recordAuditEvent(newEvent());
   });
 
+  test('a connection that ends as it is handed out ends no process, and another one is made', async () => {
+    const { pool } = await openPool(database.url, 1);
+    // What ends it may have come in one piece with what made it ready: nobody listens by then.
+    const thrown = await new Promise<unknown>((resolve) => {
+      pool.connect((_, client) => {
+        try {
+          client?.emit('error', new Error('terminating connection'));
+          resolve(null);
+        } catch (error) {
+          resolve(error);
+        }
+        client?.release(true);
+      });
+    });
+    expect(thrown).toBeNull();
+    expect((await pool.query<{ one: number }>('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+    await pool.end();
+  });
+
   test('a write whose connection ends in the middle is refused and undone, and then goes on', async () => {
     await using s = await openScene(patient(database).href);
     const by = await s.connect();

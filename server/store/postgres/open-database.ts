@@ -38,6 +38,8 @@ export function createPool(config: pg.PoolConfig, isPooled: boolean): pg.Pool {
   const pool = new Pool({ ...config, ...(isPooled ? { Client: UnnamedClient } : {}) });
   // An idle connection that is lost says so here, and is gone; the next call makes another.
   pool.on('error', () => {});
+  // One that is lost just when it is handed out fails the next statement, and ends no process.
+  pool.on('connect', (client) => void client.on('error', () => {}));
   return pool;
 }
 
